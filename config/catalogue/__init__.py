@@ -1,0 +1,1 @@
+"""The region catalogue: what stands where, checked when it is loaded."""

@@ -1,0 +1,99 @@
+"""Settings: defaults, then a TOML file, then the environment; whoever comes later wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+import platformdirs
+from msgspec import Meta
+
+PREFIX = "GWANJE_"
+Mode = Literal["live", "exercise", "test"]
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names where it stands and what was expected."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that can be set. In the environment each is ``GWANJE_`` and its name in capitals."""
+
+    region: str = "default"
+    """Name of a region under ``config/regions`` or path of a region folder."""
+    data_dir: str = ""
+    """Where the embedded database, generated regions and logs live; empty = the user's data folder."""
+    mqtt_url: str = ""
+    """Outside broker, ``mqtt://user:password@host:port``; empty = the embedded one."""
+    database_url: str = ""
+    """Outside PostgreSQL, ``postgresql://…``; empty = the embedded one."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    allowed_hosts: str = ""
+    """Names under which browsers may reach the page, separated by commas; empty = this machine's own while ``host`` is
+    a loopback address, any otherwise."""
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    """Port of the embedded broker; 0 = any free one."""
+    mode: Mode = "exercise"
+    """What every text and screen says that this is. ``live`` has to be said."""
+    clock: Literal["wall", "device"] = "wall"
+    """``device``: the engine's time is that of the messages, for replays."""
+    tick_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
+    thresholds: str = ""
+    """Folder with other tables of thresholds; empty = those that come along."""
+    log_format: Literal["text", "json"] = "text"
+    findings: str = ""
+    """File to which every finding is appended, one JSON object a line; empty = none."""
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder, not yet made."""
+        return Path(self.data_dir) if self.data_dir else Path(platformdirs.user_data_dir("gwanje", appauthor=False))
+
+
+def load_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
+    """Join defaults, the file that ``GWANJE_CONFIG`` names, the environment and arguments.
+
+    Parameters
+    ----------
+    environment
+        Usually ``os.environ``.
+    **arguments
+        From the command line; None = not given.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or has a wrong value.
+    """
+    values: dict[str, Any] = {}
+    file = environment.get(f"{PREFIX}CONFIG")
+    if file:
+        values |= _from_file(Path(file))
+    fields = get_type_hints(Settings, include_extras=True)
+    for name, kind in fields.items():
+        text = environment.get(f"{PREFIX}{name.upper()}")
+        if text is not None:
+            values[name] = _convert(text, kind, f"{PREFIX}{name.upper()}")
+    values |= {name: value for name, value in arguments.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as exc:
+        raise SettingsError(f"settings: {exc}") from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return dict(msgspec.to_builtins(msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])))
+    except (OSError, msgspec.MsgspecError) as exc:
+        raise SettingsError(f"{path}: {exc}") from None
+
+
+def _convert(text: str, kind: Any, name: str) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as exc:
+        raise SettingsError(f"{name}: {exc}".replace(", got ", ", was ")) from None

@@ -1,0 +1,1 @@
+"""Words for people, as data, in every language of the control room."""

@@ -1,0 +1,1 @@
+"""Numbers to decide by, each with its unit and source, as data."""

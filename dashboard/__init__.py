@@ -1,0 +1,1 @@
+"""The web application: REST, websockets and the control-room page."""

@@ -1,0 +1,1 @@
+"""The numeric core: pure functions and ``step(state, batch, now)``; no clock, no input or output, no logging."""

@@ -1,0 +1,1 @@
+"""A coherent world and its devices, speaking only MQTT."""

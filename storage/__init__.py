@@ -1,0 +1,1 @@
+"""PostgreSQL: migrations, binary COPY, repositories and queries; the live view in memory."""
