@@ -1,0 +1,1 @@
+"""Forest fire: where it is."""

@@ -1,0 +1,64 @@
+"""What the engine knows of the region: the catalogue as arrays. Built once, by whoever composes the system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StationTable:
+    """Detection stations, shape (n_station,), in catalogue order.
+
+    ``corridor`` numbers road and direction; ``chainage_m`` grows in the direction of travel along a corridor.
+    """
+
+    ids: tuple[str, ...]
+    corridor: Ints
+    corridor_names: tuple[str, ...]
+    chainage_m: Floats
+    speed_limit_kmh: Floats
+    lanes: Ints
+    lon_deg: Floats
+    lat_deg: Floats
+
+
+@dataclass(frozen=True)
+class PointTable:
+    """Devices that stand at a point, shape (n_device,), in catalogue order."""
+
+    ids: tuple[str, ...]
+    lon_deg: Floats
+    lat_deg: Floats
+
+
+@dataclass(frozen=True)
+class TowerTable(PointTable):
+    """Watchtowers; ``azimuth_sigma_deg`` is the error of their pose, ``range_m`` how far they can see."""
+
+    azimuth_sigma_deg: Floats
+    range_m: Floats
+
+
+@dataclass(frozen=True)
+class Region:
+    """All devices of a region, and how often each should speak.
+
+    ``period_s`` has shape (n_device,) over the dense index of all kinds.
+    """
+
+    stations: StationTable
+    cameras: PointTable
+    slopes: PointTable
+    towers: TowerTable
+    period_s: Floats
+
+    @property
+    def n_device(self) -> int:
+        """Number of devices of all kinds."""
+        return len(self.period_s)

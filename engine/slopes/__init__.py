@@ -1,0 +1,1 @@
+"""Slopes: how near to failure they are."""

@@ -1,0 +1,1 @@
+"""Traffic: state and congestion from detectors and cameras."""

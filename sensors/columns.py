@@ -1,0 +1,291 @@
+"""Typed messages to columns: what one tick of the engine takes in, one array per field.
+
+Axis order is time or message first, then lane. A missing number is NaN. Device indices are those of the
+`Registry`; ``row`` is the index within the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensors.observations import (
+    CameraStatus,
+    CctvEvent,
+    DeviceStatus,
+    Message,
+    SlopeObservation,
+    TowerEvent,
+    VdsObservation,
+    WeatherObservation,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+M = TypeVar("M", bound=Message, covariant=True)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_ns(time: datetime) -> int:
+    """Return nanoseconds since 1970-01-01 UTC, exactly; the unit is [ns]."""
+    return (time - _EPOCH) // _MICROSECOND * 1_000
+
+
+def from_ns(time_ns: int) -> datetime:
+    """Return the aware UTC time of nanoseconds since 1970-01-01 UTC, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=int(time_ns) // 1_000)
+
+
+class Received(NamedTuple, Generic[M]):
+    """A message, who it is from and when it arrived."""
+
+    device: int
+    message: M
+    received_ns: int
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What every message has, as columns of shape (n_message,)."""
+
+    device: Ints
+    """Dense index over all kinds."""
+    row: Ints
+    """Index within the kind."""
+    seq: Ints
+    time_ns: Ints
+    """Device time. [ns since 1970 UTC]"""
+    received_ns: Ints
+    """Arrival time. [ns since 1970 UTC]"""
+
+    def __len__(self) -> int:
+        return len(self.device)
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Envelope:
+        """Return the rows that a mask or index selects."""
+        return Envelope(
+            self.device[which], self.row[which], self.seq[which], self.time_ns[which], self.received_ns[which]
+        )
+
+
+@dataclass(frozen=True)
+class VdsColumns:
+    """Samples of detection stations; lane columns have shape (n_message, n_lane), lane 1 first."""
+
+    envelope: Envelope
+    period_s: Floats
+    fault: NDArray[np.bool_]
+    volume: Floats
+    """[veh/period]"""
+    speed_kmh: Floats
+    occupancy_pct: Floats
+    heavy: Floats
+    """[veh/period]"""
+
+
+SLOPE_FIELDS = (
+    "rain_mm_total",
+    "tilt_x_deg",
+    "tilt_y_deg",
+    "pore_pressure_kpa",
+    "extension_mm",
+    "battery_v",
+    "rssi_dbm",
+)
+SOIL_DEPTHS = 3
+WEATHER_FIELDS = (
+    "temp_c",
+    "rh_pct",
+    "wind_kmh",
+    "wind_deg",
+    "rain_mm_total",
+    "visibility_m",
+    "road_surface_c",
+)
+
+
+@dataclass(frozen=True)
+class SlopeColumns:
+    """Samples of landslide nodes; ``values[field]`` has shape (n_message,), soil moisture (n_message, depth)."""
+
+    envelope: Envelope
+    values: dict[str, Floats]
+    soil_moisture_frac: Floats
+
+
+@dataclass(frozen=True)
+class WeatherColumns:
+    """Samples of weather stations; ``values[field]`` has shape (n_message,)."""
+
+    envelope: Envelope
+    values: dict[str, Floats]
+
+
+@dataclass(frozen=True)
+class BearingColumns:
+    """Bearings from watchtowers, shape (n_message,)."""
+
+    envelope: Envelope
+    detection: tuple[str, ...]
+    azimuth_deg: Floats
+    azimuth_sigma_deg: Floats
+    elevation_deg: Floats
+    confidence: Floats
+
+
+@dataclass(frozen=True)
+class CameraEventColumns:
+    """Findings of picture analysis, shape (n_message,); lane 0 = not said."""
+
+    envelope: Envelope
+    event: tuple[str, ...]
+    confidence: Floats
+    lane: Ints
+
+
+@dataclass(frozen=True)
+class StatusColumns:
+    """States that devices report of themselves, shape (n_message,); an empty fault = none."""
+
+    envelope: Envelope
+    online: NDArray[np.bool_]
+    fault: tuple[str, ...]
+    fresh: NDArray[np.bool_]
+    """False when the status speaks of an old camera frame: then the device lives but its picture does not."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What arrived since the last tick, without duplicates."""
+
+    vds: VdsColumns
+    slope: SlopeColumns
+    weather: WeatherColumns
+    bearings: BearingColumns
+    camera_events: CameraEventColumns
+    status: StatusColumns
+
+    def __len__(self) -> int:
+        return sum(
+            len(part.envelope)
+            for part in (self.vds, self.slope, self.weather, self.bearings, self.camera_events, self.status)
+        )
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _floats(values: list[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
+
+
+def envelope(messages: Sequence[Received[Message]], start: int) -> Envelope:
+    """Return the common columns; ``start`` is the first dense index of the kind (0 keeps rows dense over all)."""
+    device = np.array([item.device for item in messages], dtype=np.int64)
+    return Envelope(
+        device=device,
+        row=device - start,
+        seq=np.array([item.message.seq for item in messages], dtype=np.int64),
+        time_ns=np.array([to_ns(item.message.time) for item in messages], dtype=np.int64),
+        received_ns=np.array([item.received_ns for item in messages], dtype=np.int64),
+    )
+
+
+def vds_columns(messages: Sequence[Received[VdsObservation]], start: int, n_lane: int) -> VdsColumns:
+    """Spread lane samples over a (message, lane) grid; the lane numbers must lie in 1..n_lane."""
+    shape = (len(messages), n_lane)
+    cells = [
+        (place, sample.lane - 1, sample.volume, _number(sample.speed_kmh), sample.occupancy_pct, _number(sample.heavy))
+        for place, item in enumerate(messages)
+        for sample in item.message.lanes
+    ]
+    table = np.array(cells, dtype=np.float64).reshape(-1, 6)
+    at = (table[:, 0].astype(np.intp), table[:, 1].astype(np.intp))
+    grids = [np.full(shape, np.nan) for _ in range(4)]
+    for grid, column in zip(grids, table.T[2:], strict=True):
+        grid[at] = column
+    volume, speed, occupancy, heavy = grids
+    return VdsColumns(
+        envelope=envelope(messages, start),
+        period_s=_floats([item.message.period_s for item in messages]),
+        fault=np.array([item.message.fault is not None for item in messages], dtype=np.bool_),
+        volume=volume,
+        speed_kmh=speed,
+        occupancy_pct=occupancy,
+        heavy=heavy,
+    )
+
+
+def slope_columns(messages: Sequence[Received[SlopeObservation]], start: int) -> SlopeColumns:
+    """Columns of landslide samples; the first three depths of soil moisture are kept."""
+    moisture = np.full((len(messages), SOIL_DEPTHS), np.nan)
+    for place, item in enumerate(messages):
+        depths = (item.message.soil_moisture_frac or ())[:SOIL_DEPTHS]
+        moisture[place, : len(depths)] = [_number(value) for value in depths]
+    return SlopeColumns(
+        envelope=envelope(messages, start),
+        values={name: _floats([_number(getattr(item.message, name)) for item in messages]) for name in SLOPE_FIELDS},
+        soil_moisture_frac=moisture,
+    )
+
+
+def weather_columns(messages: Sequence[Received[WeatherObservation]], start: int) -> WeatherColumns:
+    """Columns of weather samples."""
+    return WeatherColumns(
+        envelope=envelope(messages, start),
+        values={name: _floats([_number(getattr(item.message, name)) for item in messages]) for name in WEATHER_FIELDS},
+    )
+
+
+def bearing_columns(messages: Sequence[Received[TowerEvent]], start: int) -> BearingColumns:
+    """Columns of watchtower bearings."""
+    return BearingColumns(
+        envelope=envelope(messages, start),
+        detection=tuple(item.message.detection for item in messages),
+        azimuth_deg=_floats([item.message.azimuth_deg for item in messages]) % 360.0,
+        azimuth_sigma_deg=_floats([item.message.azimuth_sigma_deg for item in messages]),
+        elevation_deg=_floats([_number(item.message.elevation_deg) for item in messages]),
+        confidence=_floats([item.message.confidence for item in messages]),
+    )
+
+
+def camera_event_columns(messages: Sequence[Received[CctvEvent]], start: int) -> CameraEventColumns:
+    """Columns of camera events."""
+    return CameraEventColumns(
+        envelope=envelope(messages, start),
+        event=tuple(item.message.event for item in messages),
+        confidence=_floats([item.message.confidence for item in messages]),
+        lane=np.array([item.message.lane or 0 for item in messages], dtype=np.int64),
+    )
+
+
+def status_columns(messages: Sequence[Received[DeviceStatus]], max_frame_age_s: float) -> StatusColumns:
+    """Columns of device states, of all kinds; ``row`` is the dense index.
+
+    Parameters
+    ----------
+    messages
+        States in the order of arrival.
+    max_frame_age_s
+        A camera frame older than this at the device's own time is not fresh. [s]
+    """
+    return StatusColumns(
+        envelope=envelope(messages, 0),
+        online=np.array([item.message.online for item in messages], dtype=np.bool_),
+        fault=tuple(item.message.fault or "" for item in messages),
+        fresh=np.array([_has_fresh_frame(item.message, max_frame_age_s) for item in messages], dtype=np.bool_),
+    )
+
+
+def _has_fresh_frame(message: DeviceStatus, max_frame_age_s: float) -> bool:
+    if not isinstance(message, CameraStatus) or message.frame_time is None:
+        return True
+    return (message.time - message.frame_time).total_seconds() <= max_frame_age_s
