@@ -1,0 +1,1 @@
+"""Parts that ``gwanje up`` brings along: PostgreSQL, a lifeline for child processes, supervision."""

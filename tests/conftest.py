@@ -1,0 +1,3 @@
+"""Fixtures for all tests, one plugin module a subject."""
+
+pytest_plugins = ["tests.fix_database"]
