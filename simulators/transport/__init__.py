@@ -1,0 +1,1 @@
+"""Devices' messages over MQTT: connections that come back, and what waits while they are away."""
