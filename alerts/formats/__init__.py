@@ -1,0 +1,1 @@
+"""Texts and message formats as pure functions."""

@@ -1,0 +1,109 @@
+"""Where things are, in words: the district, the nearest village, the road, and the signs that face a place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from pyproj import Geod
+
+from config.catalogue.model import DEVICE_KINDS, Catalogue, Coordinate, Name, Sign
+
+WGS84 = Geod(ellps="WGS84")
+_SEPARATOR = ":"
+
+
+def corridor_name(road: str, direction: str) -> str:
+    """Name a road and direction, as findings do."""
+    return f"{road}{_SEPARATOR}{direction}"
+
+
+@dataclass(frozen=True)
+class RoadPlace:
+    """A place along a road and direction."""
+
+    corridor: str
+    chainage_m: float
+
+
+class Gazetteer:
+    """Look-ups over one region; built once."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._districts = {district.id: district for district in catalogue.districts}
+        self._boundaries = [shapely.Polygon(district.boundary) for district in catalogue.districts]
+        self._roads = {road.id: road for road in catalogue.roads}
+        self._links = {link.id: link for link in catalogue.links}
+        self._devices = {device.id: device for kind in DEVICE_KINDS for device in catalogue.devices(kind)}
+        self._sign_places = {sign.id: self.place_on(sign.link, sign.offset_m) for sign in catalogue.sign}
+
+    def district_at(self, lon_deg: float, lat_deg: float) -> str:
+        """Return the district of a position; outside all of them, the nearest."""
+        point = shapely.Point(lon_deg, lat_deg)
+        distances = [boundary.distance(point) for boundary in self._boundaries]
+        return self._catalogue.districts[int(np.argmin(distances))].id
+
+    def district_name(self, district: str) -> Name:
+        """Return the name of a district."""
+        return self._districts[district].name
+
+    def village_near(self, lon_deg: float, lat_deg: float) -> Name:
+        """Return the name of the nearest village; where there is none, that of the district."""
+        villages = self._catalogue.villages
+        if not villages:
+            return self.district_name(self.district_at(lon_deg, lat_deg))
+        position = np.array([village.position for village in villages])
+        _, _, distance = WGS84.inv(
+            position[:, 0],
+            position[:, 1],
+            np.full(len(villages), lon_deg),
+            np.full(len(villages), lat_deg),
+        )
+        return villages[int(np.argmin(distance))].name
+
+    def road_name(self, corridor: str) -> Name:
+        """Return the name of the road of a corridor."""
+        return self._roads[corridor.split(_SEPARATOR)[0]].name
+
+    def direction(self, corridor: str) -> str:
+        """Return ``up`` or ``down``."""
+        return corridor.split(_SEPARATOR)[1]
+
+    def device_name(self, device: str) -> Name:
+        """Return the name of a device, or its identifier where it has none."""
+        name = getattr(self._devices[device], "name", None)
+        return name if isinstance(name, Name) else Name(device, device)
+
+    def place_on(self, link: str, offset_m: float) -> RoadPlace:
+        """Return the corridor and chainage of a place on a link."""
+        row = self._links[link]
+        return RoadPlace(corridor_name(row.road, row.direction), row.chainage_m + offset_m)
+
+    def place_of(self, device: str) -> RoadPlace | None:
+        """Return where on a road a device stands, or None beside all roads."""
+        row = self._devices[device]
+        link = getattr(row, "link", None)
+        if link is None:
+            return None
+        return self.place_on(link, getattr(row, "offset_m", None) or self._links[link].length_m / 2.0)
+
+    def signs_before(self, place: RoadPlace, within_m: float) -> list[tuple[Sign, float]]:
+        """Return the signs that a driver passes on the way to a place, nearest first, with the distance. [m]."""
+        found = [
+            (sign, place.chainage_m - spot.chainage_m)
+            for sign in self._catalogue.sign
+            if (spot := self._sign_places[sign.id]).corridor == place.corridor
+            and 0.0 < place.chainage_m - spot.chainage_m <= within_m
+        ]
+        return sorted(found, key=lambda pair: pair[1])
+
+    def signs_around(self, centre: Coordinate, within_m: float) -> list[tuple[Sign, float]]:
+        """Return the signs near a position, nearest first, with the distance. [m]."""
+        found = []
+        for sign in self._catalogue.sign:
+            _, _, distance = WGS84.inv(*sign.position, *centre)
+            if distance <= within_m:
+                found.append((sign, float(distance)))
+        return sorted(found, key=lambda pair: (pair[1], pair[0].id))

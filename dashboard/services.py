@@ -1,0 +1,39 @@
+"""What the web application works with; handed in by whoever composes the system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from alerts.desk import Desk
+from config.catalogue.model import Catalogue
+from config.settings import Mode
+from dashboard.citizens import CitizenHub
+from storage.database import Database
+from storage.live import LiveView
+from storage.views import PartView
+
+Figures = Callable[[], Iterable[tuple[str, str, str, float]]]
+"""Name, help text, type (counter or gauge) and value of every figure for monitoring."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the routes."""
+
+    catalogue: Catalogue
+    mode: Mode
+    live: LiveView
+    desk: Desk
+    database: Database
+    citizens: CitizenHub
+    clock: Callable[[], datetime]
+    figures: Figures
+    parts: Callable[[], Sequence[PartView]]
+    approved: Callable[[], None]
+    """Called after an approval, to wake the courier."""
+    web: Path
+    """The built page; without it only the interface for programs is served."""
+    allowed_hosts: Sequence[str]

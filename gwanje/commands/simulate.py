@@ -1,0 +1,45 @@
+"""``gwanje simulate``: the devices of a scenario against any broker."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from gwanje.errors import CommandError
+from gwanje.logs import configure_logs
+from gwanje.running import region_of, run_until_signal, settings_from
+from simulators.errors import SimulatorError
+from simulators.run import run as run_simulation
+from simulators.scenario import load_scenario, scenario_names
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("scenario", nargs="?", default="calm", help=f"one of {', '.join(scenario_names())}")
+    parser.add_argument("--region", help="name or folder of the region")
+    parser.add_argument("--mqtt-url", help="broker, mqtt://user:password@host:port")
+    parser.add_argument("--seed", type=int, help="seed of everything random; the scenario's own without it")
+    parser.add_argument("--data-dir", help="folder for generated regions")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Simulate until a signal."""
+    settings = settings_from(parsed)
+    configure_logs(settings.log_format)
+    if not settings.mqtt_url:
+        raise CommandError("GWANJE_MQTT_URL: expected mqtt://host:port, was not set")
+    catalogue = region_of(settings)
+    try:
+        scenario = load_scenario(parsed.scenario)
+
+        async def simulate(stopping: asyncio.Event) -> None:
+            async with asyncio.TaskGroup() as tasks:
+                devices = tasks.create_task(run_simulation(catalogue, scenario, settings.mqtt_url, seed=parsed.seed))
+                await stopping.wait()
+                devices.cancel()
+
+        run_until_signal(simulate)
+    except* SimulatorError as group:
+        raise CommandError(str(group.exceptions[0])) from None
+    return 0

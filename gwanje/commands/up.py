@@ -1,0 +1,67 @@
+"""``gwanje up``: everything in one place, on a simulated region."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+
+import msgspec
+
+from gwanje.embedded.supervise import PartStatus
+from gwanje.logs import configure_logs
+from gwanje.running import data_folder, region_of, run_until_signal, settings_from
+from gwanje.stack import Stack, only_one
+from simulators.scenario import scenario_names
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--scenario", default="calm", choices=scenario_names(), help="what happens in the region")
+    parser.add_argument("--port", type=int, help="port of the page, 8000 without it")
+    parser.add_argument("--host", help="address of the page")
+    parser.add_argument("--data-dir", help="folder for database, regions and logs; the user's data folder without it")
+    parser.add_argument("--region", help="name or folder of the region")
+    parser.add_argument("--no-devices", action="store_true", help="bring no simulated devices")
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Run until Ctrl-C."""
+    started = time.monotonic()
+    settings = settings_from(parsed)
+    configure_logs(settings.log_format)
+    folder = data_folder(settings)
+    settings = msgspec.structs.replace(settings, data_dir=str(folder.resolve()))
+    with only_one(folder):
+        say(f"region {settings.region} …")
+        region_of(settings)
+        devices = None if parsed.no_devices else ("simulators", ["simulate", parsed.scenario])
+        stack = Stack(settings, folder.resolve(), devices)
+
+        def ready(mqtt_url: str) -> None:
+            say(f"ready in {time.monotonic() - started:.1f} s")
+            say(f"dashboard  {stack.url}")
+            say(f"citizens   {stack.url}/citizen.html")
+            say(f"MQTT       {mqtt_url}")
+            say(f"scenario   {parsed.scenario}   ·   stop with Ctrl-C")
+
+        async def program(stopping: asyncio.Event) -> None:
+            await stack.run(stopping, ready, show_change)
+
+        run_until_signal(program)
+    say("stopped")
+    return 0
+
+
+def show_change(status: PartStatus) -> None:
+    """Print a part's new state."""
+    reason = f": {status.reason}" if status.reason and status.state != "up" else ""
+    say(f"{status.name:<11}{status.state}{reason}")
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"gwanje  {text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,214 @@
+"""Making the parts of a running system and joining them. The one place that knows them all."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from fastapi import FastAPI
+from numpy.typing import NDArray
+
+import dashboard
+from alerts.correlate import Correlator
+from alerts.courier import Courier, SignChannel
+from alerts.desk import Desk
+from alerts.gazetteer import Gazetteer
+from alerts.model import Alert, Situation
+from config.catalogue.model import Catalogue
+from config.numbers import THRESHOLDS, load_numbers
+from config.settings import Settings
+from config.words import Words
+from dashboard.app import create_app
+from dashboard.citizens import CitizenHub
+from dashboard.services import Services
+from engine.findings import Finding
+from gwanje.answers import SignAnswers
+from gwanje.inlets import Inlets
+from gwanje.parts import Watch
+from ingest.batching import Batcher
+from ingest.intake import Intake
+from ingest.pipeline import Pipeline
+from ingest.present import Presenter
+from ingest.region import engine_region
+from ingest.thresholds import load_thresholds
+from ingest.timekeeping import DeviceTicks, Timekeeper, WallTicks
+from sensors.registry import Registry
+from storage.database import Database, connect
+from storage.desk_store import PostgresDeskStore, PostgresOutbox
+from storage.live import Changes, LiveView
+from storage.views import alert_view, situation_view
+from storage.writer import Writer
+
+WEB = Path(dashboard.__file__).parent / "web" / "dist"
+
+
+def utc_now() -> datetime:
+    """Return the wall's time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What a system works on and does not make itself."""
+
+    database: Database
+    keys: NDArray[np.int32]
+    """Key of every device in the database, shape (n_device,)."""
+    epoch: str
+    """Epoch of the citizens' log."""
+    mqtt_url: str
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The parts of a running system."""
+
+    registry: Registry
+    clock: Callable[[], datetime]
+    inlets: Inlets
+    pipeline: Pipeline
+    desk: Desk
+    courier: Courier
+    answers: SignAnswers
+    writer: Writer
+    live: LiveView
+    watch: Watch
+    app: FastAPI
+
+
+def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Composed:
+    """Make and join the parts.
+
+    Raises
+    ------
+    NumberError, WordsError
+        If thresholds or texts cannot be used.
+    """
+    folder = Path(settings.thresholds) if settings.thresholds else THRESHOLDS
+    plausibility, numbers = load_numbers("plausibility", folder), load_numbers("alert", folder)
+    by_device_time = settings.clock == "device"
+    registry, gazetteer = Registry.from_catalogue(catalogue), Gazetteer(catalogue)
+
+    intake = Intake(registry, plausibility, utc_now, by_device_time=by_device_time)
+    timekeeper: Timekeeper = (
+        DeviceTicks(intake, settings.tick_ms / 1000.0)
+        if by_device_time
+        else WallTicks(intake, utc_now, settings.tick_ms / 1000.0)
+    )
+    inlets = Inlets(outside.mqtt_url, intake, timekeeper, by_device_time=by_device_time)
+
+    live = LiveView(secrets.token_hex(8), settings.mode)
+    store = PostgresDeskStore(outside.database, utc_now, timedelta(seconds=numbers["keep_ended_s"].value))
+    correlator = Correlator(gazetteer, Words.load("texts"), numbers)
+
+    def retire(situations: Iterable[str], alerts: Iterable[str]) -> None:
+        live.retire("situations", situations)
+        live.retire("alerts", alerts)
+
+    publish = _publisher(live, timekeeper.now, Words.load("quantities"))
+    desk = Desk(correlator, settings.mode, store, publish, retire)
+    outbox = PostgresOutbox(outside.database, utc_now)
+    answers = SignAnswers(outbox, desk)
+    citizens = CitizenHub(outside.database, outside.epoch, settings.mode, utc_now)
+    signs = SignChannel(
+        catalogue,
+        inlets.publish,
+        int(numbers["sign_priority"].value),
+        timedelta(minutes=numbers["sign_minutes"].value),
+    )
+    courier = Courier(desk, outbox, {"sign": signs, "subscribers": citizens}, utc_now)
+
+    writer = Writer(lambda: connect(settings.database_url), now=utc_now)
+    batcher = Batcher(registry, outside.keys, plausibility)
+    pipeline = Pipeline(
+        timekeeper=timekeeper,
+        batcher=batcher,
+        presenter=Presenter(registry),
+        region=engine_region(catalogue, gazetteer),
+        thresholds=load_thresholds(folder),
+        desk=desk,
+        live=live,
+        put=writer.put,
+        acknowledge=inlets.acknowledge,
+        on_sign_ack=answers.offer,
+        after_tick=inlets.let_read,
+        monotonic=time.monotonic,
+        on_findings=_finding_log(Path(settings.findings)) if settings.findings else None,
+    )
+    watch = Watch(
+        sessions=inlets.sessions,
+        intake=intake,
+        pipeline=pipeline,
+        writer=writer,
+        desk=desk,
+        live=live,
+        citizens=citizens,
+        duplicates=lambda: batcher.deduplicator.duplicates,
+        clock=timekeeper.now,
+        by_device_time=by_device_time,
+    )
+    services = Services(
+        catalogue=catalogue,
+        mode=settings.mode,
+        live=live,
+        desk=desk,
+        database=outside.database,
+        citizens=citizens,
+        clock=timekeeper.now,
+        figures=watch.figures,
+        parts=watch.parts,
+        approved=courier.wake,
+        web=WEB,
+        allowed_hosts=allowed_hosts(settings),
+    )
+    return Composed(
+        registry=registry,
+        clock=timekeeper.now,
+        inlets=inlets,
+        pipeline=pipeline,
+        desk=desk,
+        courier=courier,
+        answers=answers,
+        writer=writer,
+        live=live,
+        watch=watch,
+        app=create_app(services, gazetteer),
+    )
+
+
+def allowed_hosts(settings: Settings) -> list[str]:
+    """Return the names that a request's Host header may bear."""
+    if settings.allowed_hosts:
+        return [name.strip() for name in settings.allowed_hosts.split(",")]
+    return ["127.0.0.1", "localhost", "[::1]"] if settings.host in {"127.0.0.1", "localhost", "::1"} else ["*"]
+
+
+def _publisher(
+    live: LiveView, clock: Callable[[], datetime], quantities: Words
+) -> Callable[[Iterable[Situation], Iterable[Alert]], None]:
+    def publish(situations: Iterable[Situation], alerts: Iterable[Alert]) -> None:
+        live.apply(
+            Changes(
+                situations={one.id: situation_view(one, quantities) for one in situations},
+                alerts={one.id: alert_view(one) for one in alerts},
+            ),
+            now=clock(),
+        )
+
+    return publish
+
+
+def _finding_log(path: Path) -> Callable[[Sequence[Finding]], None]:
+    """Append findings to a file, one JSON object a line."""
+
+    def note(findings: Sequence[Finding]) -> None:
+        with path.open("ab") as file:
+            file.writelines(msgspec.json.encode(finding) + b"\n" for finding in findings)
+
+    return note

@@ -1,0 +1,7 @@
+"""What stops a command: one clear line and an exit status."""
+
+from __future__ import annotations
+
+
+class CommandError(Exception):
+    """A command cannot go on; the text is one line that says what is wrong and how to mend it."""

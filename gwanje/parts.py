@@ -1,0 +1,126 @@
+"""How each part of the system is, in words for the page and in figures for monitoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alerts.desk import Desk
+from config.catalogue.model import Name
+from dashboard.citizens import CitizenHub
+from engine.freshness import Freshness
+from ingest.intake import Intake
+from ingest.mqtt.session import MqttSession
+from ingest.pipeline import Pipeline
+from storage.live import LiveView
+from storage.views import PartView
+from storage.writer import Writer
+
+_FINE = Name("정상", "working")
+_ENGINE_LATE_S = 5.0
+_MOST_SILENT_FRAC = 0.5
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Looks at the parts of a running system."""
+
+    sessions: Sequence[MqttSession]
+    intake: Intake
+    pipeline: Pipeline
+    writer: Writer
+    desk: Desk
+    live: LiveView
+    citizens: CitizenHub
+    duplicates: Callable[[], int]
+    clock: Callable[[], datetime]
+    by_device_time: bool
+
+    def parts(self) -> list[PartView]:
+        """Return the state of every part with its reason."""
+        return [self._broker(), self._database(), self._engine(), self._devices()]
+
+    def _broker(self) -> PartView:
+        lost = [session for session in self.sessions if not session.state.connected]
+        if lost:
+            why = lost[0].state.reason
+            return PartView(id="broker", state="down", reason=Name(f"연결 끊김: {why}", f"not connected: {why}"))
+        if any(session.paused for session in self.sessions):
+            return PartView(
+                id="broker",
+                state="degraded",
+                reason=Name("입력이 많아 잠시 멈춤", "held back: more comes than is taken"),
+            )
+        return PartView(id="broker", state="up", reason=_FINE)
+
+    def _database(self) -> PartView:
+        status = self.writer.status
+        fault = status.reason or self.desk.store_fault
+        state = "degraded" if status.state == "up" and fault else status.state
+        reason = _FINE if not fault else Name(f"데이터베이스: {fault}", f"database: {fault}")
+        return PartView(id="database", state=state, reason=reason)
+
+    def _engine(self) -> PartView:
+        last = self.pipeline.last_tick
+        age_s = float("inf") if last is None else (self.clock() - last).total_seconds()
+        if age_s > _ENGINE_LATE_S and not self.by_device_time:
+            said = "-" if last is None else f"{age_s:.0f} s"
+            return PartView(id="engine", state="degraded", reason=Name(f"계산 지연 {said}", f"last tick {said} ago"))
+        return PartView(id="engine", state="up", reason=_FINE)
+
+    def _devices(self) -> PartView:
+        state = self.pipeline.state.freshness.state
+        silent = int((state != Freshness.FRESH).sum())
+        if len(state) and silent > _MOST_SILENT_FRAC * len(state):
+            reason = Name(f"장비 {silent}/{len(state)} 응답 없음", f"{silent} of {len(state)} devices silent")
+            return PartView(id="devices", state="degraded", reason=reason)
+        return PartView(id="devices", state="up", reason=_FINE)
+
+    def counters(self) -> dict[str, float]:
+        """Return the numbers that the page shows."""
+        return {
+            "messages": self.intake.counters.messages,
+            "observations": self.pipeline.counters.observations,
+            "dead_letters": self.intake.counters.dead_letters,
+            "duplicates": self.duplicates(),
+            "telemetry_dropped": self.intake.counters.telemetry_dropped,
+            "rows_dropped": self.writer.status.rows_dropped,
+            "step_ms": round(self.pipeline.counters.last_step_s * 1000.0, 1),
+        }
+
+    def figures(self) -> Iterator[tuple[str, str, str, float]]:
+        """Give every figure for monitoring: name, help, type, value."""
+        intake, loop, status = self.intake.counters, self.pipeline.counters, self.writer.status
+        yield "messages", "MQTT messages received", "counter", intake.messages
+        yield "observations", "Observations taken in, without duplicates", "counter", loop.observations
+        yield "duplicates", "Observations recognised as duplicates", "counter", self.duplicates()
+        yield "dead_letters", "Messages or members that did not fit", "counter", intake.dead_letters
+        yield "telemetry_dropped", "Messages of detectors that gave way", "counter", intake.telemetry_dropped
+        yield "hazard_queue", "Messages waiting, hazards", "gauge", len(self.intake.hazard)
+        yield "telemetry_queue", "Messages waiting, detectors and weather", "gauge", len(self.intake.telemetry)
+        yield "ticks", "Engine ticks", "counter", loop.ticks
+        yield "ticks_not_stored", "Ticks let go because the store was away", "counter", loop.ticks_not_stored
+        yield "step_seconds", "Duration of the last engine step", "gauge", loop.last_step_s
+        yield "findings", "Findings said", "counter", loop.findings
+        yield "rows_written", "Rows stored", "counter", status.rows_written
+        yield "rows_refused", "Rows that the database refused", "counter", status.rows_refused
+        yield "rows_dropped", "Rows of telemetry that gave way", "counter", status.rows_dropped
+        yield "rows_waiting", "Rows waiting for the store", "gauge", status.rows_waiting
+        yield "findings_dropped", "Findings not stored", "counter", self.desk.unsaved_findings_dropped
+        active = sum(one.active for one in self.desk.situations.values())
+        drafts = sum(one.state == "draft" for one in self.desk.alerts.values())
+        yield "situations_active", "Active situations", "gauge", active
+        yield "alerts_draft", "Drafts that wait for a decision", "gauge", drafts
+        yield "operations_readers", "Open control-room pages", "gauge", self.live.subscriber_count
+        yield "citizen_readers", "Open citizens' subscriptions", "gauge", self.citizens.reader_count
+        yield "citizen_frames", "Alerts shown to citizens", "counter", self.citizens.sent_frames
+        for session in self.sessions:
+            connected = float(session.state.connected)
+            name = "hazard" if session is self.sessions[0] else "telemetry"
+            yield f"session_{name}_connected", "Whether the MQTT session is connected", "gauge", connected
+            yield f"session_{name}_reconnects", "Reconnects of the session", "counter", session.counters.reconnects
+            yield f"session_{name}_acknowledged", "QoS 1 acknowledged", "counter", session.counters.acknowledged
+        for code, label in ((Freshness.FRESH, "fresh"), (Freshness.STALE, "stale"), (Freshness.UNKNOWN, "unknown")):
+            number = float((self.pipeline.state.freshness.state == code).sum())
+            yield f"devices_{label}", f"Devices that are {label}", "gauge", number

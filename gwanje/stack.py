@@ -1,0 +1,209 @@
+"""Everything in one place: the embedded database, the system and a source of devices, as supervised child processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import PREFIX, Settings
+from gwanje.embedded.errors import EmbeddedError, PartFailedError
+from gwanje.embedded.postgres import EmbeddedPostgres
+from gwanje.embedded.postgres_cluster import free_port
+from gwanje.embedded.supervise import PartSpec, PartStatus, ProcessPart, Supervisor
+from gwanje.errors import CommandError
+from gwanje.web import bind
+
+_POLL_S = 0.1
+_READY_S = 60.0
+_LOG_TAIL_BYTES = 4_000
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What to run.
+
+    Attributes
+    ----------
+    settings
+        Of the system; a database or broker that it names is used instead of the embedded one.
+    folder
+        Where database and logs live; made already.
+    devices
+        Name and arguments after ``gwanje`` of the process that brings the devices, or None for none.
+    """
+
+    settings: Settings
+    folder: Path
+    devices: tuple[str, Sequence[str]] | None
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        host = self.settings.host
+        shown = "127.0.0.1" if host in {"", "0.0.0.0"} else f"[{host}]" if ":" in host else host  # noqa: S104
+        return f"http://{shown}:{self.settings.port}"
+
+    async def run(
+        self, stopping: asyncio.Event, on_ready: Callable[[str], None], on_change: Callable[[PartStatus], None]
+    ) -> None:
+        """Bring everything up, keep it up, and stop it when the event is set.
+
+        Raises
+        ------
+        CommandError
+            If a part does not come up.
+        """
+        bind(self.settings.host, self.settings.port).close()
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        mqtt_port = self.settings.mqtt_port or free_port(None)
+        mqtt_url = self.settings.mqtt_url or f"mqtt://127.0.0.1:{mqtt_port}"
+        specs: list[PartSpec] = []
+        database = None
+        if not self.settings.database_url:
+            database = EmbeddedPostgres(self.folder / "postgresql")
+            specs.append(PartSpec("database", database))
+        system = _Process(
+            ["serve"],
+            lambda: {
+                f"{PREFIX}DATABASE_URL": self.settings.database_url if database is None else database.dsn,
+                f"{PREFIX}MQTT_PORT": str(mqtt_port),
+            },
+            self.settings,
+            logs / "system.log",
+            ready=self._page_answers,
+        )
+        specs.append(PartSpec("system", system))
+        if self.devices is not None:
+            name, arguments = self.devices
+            log = logs / f"{name}.log"
+            specs.append(
+                PartSpec(name, _Process(arguments, lambda: {f"{PREFIX}MQTT_URL": mqtt_url}, self.settings, log))
+            )
+        supervisor = Supervisor(specs, on_change=on_change)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(supervisor.run())
+                telling = tasks.create_task(self._tell(supervisor, mqtt_url, on_ready))
+                waiting = tasks.create_task(stopping.wait())
+                await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+                supervisor.request_stop()
+                await asyncio.wait((running,))
+                telling.cancel()
+                waiting.cancel()
+        except* PartFailedError as group:
+            raise CommandError(_explain(group.exceptions[0], logs)) from None
+        except* EmbeddedError as group:
+            raise CommandError(str(group.exceptions[0])) from None
+
+    async def _tell(self, supervisor: Supervisor, mqtt_url: str, on_ready: Callable[[str], None]) -> None:
+        await supervisor.wait_started()
+        on_ready(mqtt_url)
+
+    async def _page_answers(self) -> None:
+        async with asyncio.timeout(_READY_S):
+            while not await _answers(self.settings.host, self.settings.port):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(_POLL_S)
+
+
+class _Process:
+    """One of our own processes, its environment made anew at each start: the database may have moved."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        changes: Callable[[], Mapping[str, str]],
+        settings: Settings,
+        log: Path,
+        ready: Callable[[], object] | None = None,
+    ) -> None:
+        self._arguments = arguments
+        self._changes = changes
+        self._settings = settings
+        self._log = log
+        self._ready = ready
+        self._part: ProcessPart | None = None
+
+    async def start(self) -> None:
+        self._part = ProcessPart(
+            [sys.executable, "-m", "gwanje", *self._arguments],
+            ready=self._ready,  # type: ignore[arg-type]
+            log=self._log,
+            environment={**child_environment(self._settings), **self._changes()},
+        )
+        await self._part.start()
+
+    async def wait(self) -> str:
+        return "was not started" if self._part is None else await self._part.wait()
+
+    async def stop(self) -> None:
+        if self._part is not None:
+            await self._part.stop()
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of a child process: this one's, with every setting written out."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    values = {name: getattr(settings, name) for name in Settings.__struct_fields__} | {"log_format": "json"}
+    written = {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items() if value != ""}
+    kept = {name: value for name, value in os.environ.items() if name == f"{PREFIX}POSTGRES_BIN"}
+    return environment | written | kept
+
+
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the data folder for this process alone.
+
+    Raises
+    ------
+    CommandError
+        If another process holds it.
+    """
+    with (folder / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise CommandError(
+                f"{folder} is in use by another gwanje (process {file.read().strip() or 'unknown'}): "
+                "stop it, or choose another folder with --data-dir"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+async def _answers(host: str, port: int) -> bool:
+    """Ask for ``/healthz`` once."""
+    target = "127.0.0.1" if host in {"", "0.0.0.0"} else host  # noqa: S104
+    try:
+        reader, writer = await asyncio.open_connection(target, port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return b" 200 " in await reader.readline()
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
+def _explain(error: BaseException, logs: Path) -> str:
+    """Return the error with the last line that the part's own log has."""
+    name = getattr(error, "name", "")
+    path = logs / f"{name}.log"
+    if not path.is_file():
+        return str(error)
+    with path.open("rb") as file:
+        file.seek(0, os.SEEK_END)
+        file.seek(max(file.tell() - _LOG_TAIL_BYTES, 0))
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return f"{error}: {lines[-1] if lines else 'its log is empty'} (log: {path})"

@@ -1,0 +1,75 @@
+"""Serving the web application on a socket that is bound before anything else is started."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from gwanje.errors import CommandError
+
+_LARGEST_CLIENT_FRAME = 65_536
+_GOODBYE_S = 2
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind the page's socket.
+
+    Raises
+    ------
+    CommandError
+        If the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise CommandError(
+            f"cannot listen on {host}:{port} ({(exc.strerror or str(exc)).lower()}): "
+            "stop what uses the port, or choose another with --port"
+        ) from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process that it is part of."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class WebServer:
+    """The application on a bound socket."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="h11",
+                ws="websockets-sansio",
+                ws_per_message_deflate=False,
+                ws_max_size=_LARGEST_CLIENT_FRAME,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GOODBYE_S,
+            )
+        )
+
+    async def run(self) -> None:
+        """Serve until `stop`."""
+        await self._server.serve(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Ask the server to say goodbye to everybody and end."""
+        self._server.should_exit = True
