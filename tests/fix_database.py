@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -64,6 +65,7 @@ def template_database(database_server_url: str) -> Iterator[str]:
     _administer(database_server_url, "CREATE DATABASE {}", name)
     try:
         asyncio.run(_migrated(_address(database_server_url, name)))
+        _close_to_others(database_server_url, name)
         yield name
     finally:
         _administer(database_server_url, "DROP DATABASE {} WITH (FORCE)", name)
@@ -98,6 +100,18 @@ def _administer(server_url: str, statement: str, *names: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as administration:
         composed = sql.SQL(statement).format(*(sql.Identifier(name) for name in names))  # type: ignore[arg-type]
         administration.execute(composed)
+
+
+def _close_to_others(server_url: str, name: str) -> None:
+    """Keep everybody off a template: TimescaleDB's scheduler visits every database, and then it cannot be copied."""
+    _administer(server_url, "ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+    with psycopg.connect(server_url, autocommit=True) as administration:
+        deadline = time.monotonic() + 10.0
+        while administration.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+        ).fetchall():
+            assert time.monotonic() < deadline, f"{name}: somebody stays connected"
+            time.sleep(0.05)
 
 
 def _address(server_url: str, name: str) -> str:
