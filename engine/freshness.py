@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from engine.thresholds import FreshnessThresholds
 from sensors.columns import Envelope, Ints, StatusColumns
 
-NEVER = np.iinfo(np.int64).min
+NEVER: int = np.iinfo(np.int64).min
+"""Stands in a column of times for a time that has not been yet."""
 _NS = 1_000_000_000
 
 
@@ -49,8 +50,8 @@ class FreshnessState:
     def initial(cls, n_device: int) -> FreshnessState:
         """Return the state in which nothing was ever heard."""
         return cls(
-            time_ns=np.full(n_device, NEVER),
-            received_ns=np.full(n_device, NEVER),
+            time_ns=np.full(n_device, NEVER, dtype=np.int64),
+            received_ns=np.full(n_device, NEVER, dtype=np.int64),
             seq=np.full(n_device, -1, dtype=np.int64),
             online=np.full(n_device, -1, dtype=np.int8),
             state=np.zeros(n_device, dtype=np.int8),
@@ -72,8 +73,7 @@ def hear(state: FreshnessState, envelope: Envelope) -> FreshnessState:
 
     Notes
     -----
-    Age counts from arrival, so that a device whose clock is a little off is still heard; what arrives late does not
-    make a device fresh, because only the newest sample by device time is kept.
+    Of samples with one device time the one that arrived last counts, then the one with the highest number.
 
     Source
     ------
@@ -81,7 +81,7 @@ def hear(state: FreshnessState, envelope: Envelope) -> FreshnessState:
     """
     if len(envelope) == 0:
         return state
-    order = np.lexsort((envelope.received_ns, envelope.time_ns, envelope.device))
+    order = np.lexsort((envelope.seq, envelope.received_ns, envelope.time_ns, envelope.device))
     device = envelope.device[order]
     last = np.append(device[1:] != device[:-1], True)
     device, newest = device[last], order[last]
@@ -97,6 +97,21 @@ def hear(state: FreshnessState, envelope: Envelope) -> FreshnessState:
 def report(state: FreshnessState, status: StatusColumns) -> FreshnessState:
     """Note what devices say of themselves; a status with a new frame also counts as being heard.
 
+    Parameters
+    ----------
+    state : FreshnessState
+    status : StatusColumns
+        Of shape (n_message,); of several of one device the one that arrived last says whether it is online.
+
+    Returns
+    -------
+    FreshnessState
+
+    Notes
+    -----
+    Arrival and not device time decides, for a last will bears the time of the connection that died, which is older than
+    all that was sent over it. A device that is offline stays so until a status says otherwise.
+
     Source
     ------
     Own construction; that liveness must hang on a fresh frame and not on a repeated one is the lesson of a
@@ -105,8 +120,11 @@ def report(state: FreshnessState, status: StatusColumns) -> FreshnessState:
     if len(status.envelope) == 0:
         return state
     online = state.online.copy()
-    # In order of arrival: a last will bears the time of the connection that died, which is older than all it sent.
-    online[status.envelope.device] = status.online
+    envelope = status.envelope
+    order = np.lexsort((envelope.seq, envelope.time_ns, envelope.received_ns, envelope.device))
+    device = envelope.device[order]
+    last = np.append(device[1:] != device[:-1], True)
+    online[device[last]] = status.online[order[last]]
     state = replace(state, online=online)
     speaks = status.online & status.fresh
     return hear(state, status.envelope.take(speaks))
@@ -132,13 +150,19 @@ def judge(
         With ``state`` filled in: unknown when never heard, offline, or silent for ``unknown_after_periods``;
         stale when silent for ``stale_after_periods``; else fresh.
 
+    Notes
+    -----
+    Silence counts from arrival, or from device time plus ``clock_slack_s`` if that is earlier: a clock that is a little
+    off does no harm, and what a device kept for hours and sends now is as old as it says.
+
     Source
     ------
     Own construction.
     """
     heard = state.received_ns != NEVER
-    age_s = np.where(heard, (now_ns - np.where(heard, state.received_ns, now_ns)) / _NS, np.inf)
-    result = np.full(len(period_s), Freshness.FRESH, dtype=np.int8)
+    believed_ns = np.where(heard, state.time_ns, 0) + int(thresholds.clock_slack_s.value * _NS)
+    age_s = np.where(heard, (now_ns - np.minimum(state.received_ns, believed_ns)) / _NS, np.inf)
+    result = np.full(period_s.shape, Freshness.FRESH, dtype=np.int8)
     result[age_s > thresholds.stale_after_periods.value * period_s] = Freshness.STALE
     result[(age_s > thresholds.unknown_after_periods.value * period_s) | (state.online == 0)] = Freshness.UNKNOWN
     return replace(state, state=result)

@@ -25,6 +25,7 @@ class TrafficThresholds:
     effective_length_m: Sourced
     """Vehicle plus detection zone, for density from occupancy."""
     jam_occupancy_pct: Sourced
+    """A lane without count or speed but with this much occupancy has a queue standing on its detector."""
     open_after_s: Sourced
     close_after_s: Sourced
     bridge_gap_m: Sourced
@@ -49,6 +50,8 @@ class SlopeThresholds:
     rain_id_b: Sourced
     rain_id_min_h: Sourced
     rain_id_max_h: Sourced
+    rain_max_mm_h: Sourced
+    """A counter that runs faster was set anew: its step is not rain."""
     hold_s: Sourced
     """A level falls only after it was lower for so long."""
 
@@ -74,10 +77,14 @@ class FireThresholds:
 
 @dataclass(frozen=True)
 class FreshnessThresholds:
-    """In multiples of the device's period."""
+    """When a device's newest word is too old."""
 
     stale_after_periods: Sourced
+    """In multiples of the device's period."""
     unknown_after_periods: Sourced
+    """In multiples of the device's period."""
+    clock_slack_s: Sourced
+    """How much older than its arrival a sample may say it is and still count as new."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import msgspec
 
 from config.catalogue.model import DeviceKind
 from sensors.errors import DecodeError
+from sensors.explain import PAYLOAD_ERRORS, Encoding, explain
 from sensors.observations import (
     CameraStatus,
     CctvEvent,
@@ -23,8 +25,25 @@ from sensors.observations import (
 )
 from sensors.topics import Stream, Topic, parse_topic
 
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "MAX_BATCH",
+    "MAX_PAYLOAD_BYTES",
+    "MESSAGE_TYPES",
+    "Decoded",
+    "Encoding",
+    "decode",
+    "decode_members",
+    "encode",
+    "encoding_of",
+]
+
 MAX_BATCH = 1_000
-Encoding = Literal["json", "msgpack"]
+MAX_PAYLOAD_BYTES = 2**20
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST = datetime(2259, 12, 31, tzinfo=UTC)
+"""Times before and from here on do not fit: nanoseconds since 1970 hold no year after 2262 in 64 bits."""
 
 MESSAGE_TYPES: dict[tuple[DeviceKind, Stream], type[Message]] = {
     ("vds", "obs"): VdsObservation,
@@ -44,6 +63,23 @@ MESSAGE_TYPES: dict[tuple[DeviceKind, Stream], type[Message]] = {
 """What may be written on each stream of each kind of device."""
 
 _JSON_SPACE = b" \t\r\n"
+
+
+def _may_be_time(info: msgspec.inspect.Type) -> bool:
+    options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+    return any(isinstance(option, msgspec.inspect.DateTimeType) for option in map(_bare, options))
+
+
+def _bare(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    return _bare(info.type) if isinstance(info, msgspec.inspect.Metadata) else info
+
+
+_TIME_FIELDS: dict[type[Message], tuple[str, ...]] = {
+    kind: tuple(
+        field.name for field in msgspec.structs.fields(kind) if _may_be_time(msgspec.inspect.type_info(field.type))
+    )
+    for kind in MESSAGE_TYPES.values()
+}
 
 
 class Decoded(NamedTuple):
@@ -96,7 +132,7 @@ def decode(topic: str, payload: bytes) -> Decoded:
     topic
         Topic as it stood on the wire.
     payload
-        JSON (UTF-8) or MessagePack.
+        JSON (UTF-8) or MessagePack, up to 1 MiB. Fields that the protocol does not know are passed over.
 
     Returns
     -------
@@ -110,20 +146,24 @@ def decode(topic: str, payload: bytes) -> Decoded:
         wrong member raises as a whole: `decode_members` then saves the others.
     """
     parsed = parse_topic(topic)
+    kind = MESSAGE_TYPES.get((parsed.kind, parsed.stream))
     decoders = (_BATCH if parsed.gateway else _SINGLE).get((parsed.kind, parsed.stream))
-    if decoders is None:
+    if kind is None or decoders is None:
         raise DecodeError("topic", f"expected a stream that a {parsed.kind} device has, was {parsed.stream!r}")
-    decoder = decoders.json if encoding_of(payload) == "json" else decoders.msgpack
+    encoding = _encoding_within_limit(payload)
+    decoder = decoders.json if encoding == "json" else decoders.msgpack
     try:
         value = decoder.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise _explain(exc) from None
+    except PAYLOAD_ERRORS as exc:
+        raise explain(exc, payload, encoding, kind) from None
     if not parsed.gateway:
         if value.device != parsed.device:
             raise DecodeError("device", f"expected the device of the topic, {parsed.device!r}, was {value.device!r}")
+        _check_times(value)
         return Decoded(parsed, (value,))
-    if not 1 <= len(value) <= MAX_BATCH:
-        raise DecodeError("payload", f"expected an array of 1 to {MAX_BATCH} observations, was {len(value)}")
+    _check_count(len(value))
+    for place, member in enumerate(value):
+        _check_times(member, f"[{place}].")
     return Decoded(parsed, value)
 
 
@@ -144,41 +184,55 @@ def decode_members(topic: str, payload: bytes) -> tuple[Decoded, list[tuple[int,
     if not parsed.gateway or (parsed.kind, parsed.stream) not in _BATCH:
         raise DecodeError("topic", "expected the obs topic of a gateway")
     kind = MESSAGE_TYPES[parsed.kind, parsed.stream]
-    library: Any = msgspec.json if encoding_of(payload) == "json" else msgspec.msgpack
+    encoding = _encoding_within_limit(payload)
+    library: Any = msgspec.json if encoding == "json" else msgspec.msgpack
     try:
         members = library.decode(payload, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise _explain(exc) from None
-    if not 1 <= len(members) <= MAX_BATCH:
-        raise DecodeError("payload", f"expected an array of 1 to {MAX_BATCH} observations, was {len(members)}")
+    except PAYLOAD_ERRORS as exc:
+        raise explain(exc, payload, encoding, kind) from None
+    _check_count(len(members))
+    decoders = _SINGLE[parsed.kind, parsed.stream]
+    decoder = decoders.json if encoding == "json" else decoders.msgpack
     good: list[Message] = []
     bad: list[tuple[int, DecodeError]] = []
     for place, member in enumerate(members):
         try:
-            good.append(library.decode(member, type=kind))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-            bad.append((place, _explain(exc, prefix=f"[{place}]")))
+            message = decoder.decode(member)
+            _check_times(message, f"[{place}].")
+            good.append(message)
+        except DecodeError as exc:
+            bad.append((place, exc))
+        except PAYLOAD_ERRORS as exc:
+            bad.append((place, explain(exc, member, encoding, kind, prefix=f"[{place}]")))
     return Decoded(parsed, tuple(good)), bad
 
 
 def encode(message: Message | Sequence[Message], encoding: Encoding = "json") -> bytes:
     """Write a message, or a gateway's batch of them.
 
-    Times are RFC 3339 text in both encodings, as the protocol says.
+    Times are RFC 3339 text in both encodings, as the protocol says. What is written is not checked: a number out of
+    its bounds or NaN (which JSON writes as null) fails where it is decoded.
     """
     if encoding == "json":
         return msgspec.json.encode(message)
     return msgspec.msgpack.encode(msgspec.to_builtins(message))
 
 
-def _explain(exc: Exception, prefix: str = "") -> DecodeError:
-    text = str(exc)
-    problem, _, path = text.partition(" - at `$")
-    field = prefix + path.rstrip("`")
-    field = field.lstrip(".") or "payload"
-    if problem.startswith("Object missing required field "):
-        name = problem.split("`")[1]
-        field = name if field == "payload" else f"{field}.{name}"
-        problem = "expected a value, was missing"
-    problem = problem.replace(", got ", ", was ")
-    return DecodeError(field, problem[:1].lower() + problem[1:])
+def _encoding_within_limit(payload: bytes) -> Encoding:
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise DecodeError("payload", f"expected at most {MAX_PAYLOAD_BYTES} bytes (1 MiB), was {len(payload)}")
+    return encoding_of(payload)
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= MAX_BATCH:
+        raise DecodeError("payload", f"expected an array of 1 to {MAX_BATCH} observations, was {count} long")
+
+
+def _check_times(message: Message, prefix: str = "") -> None:
+    for name in _TIME_FIELDS[type(message)]:
+        time: datetime | None = getattr(message, name)
+        if time is not None and not EARLIEST <= time < LATEST:
+            raise DecodeError(
+                prefix + name, f"expected a time from {EARLIEST:%Y} to {LATEST:%Y}, was {time.isoformat()}"
+            )

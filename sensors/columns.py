@@ -77,15 +77,22 @@ class Envelope:
 
 @dataclass(frozen=True)
 class VdsColumns:
-    """Samples of detection stations; lane columns have shape (n_message, n_lane), lane 1 first."""
+    """Samples of detection stations; lane columns have shape (n_message, n_lane), lane 1 first.
+
+    A lane that was not reported is NaN in every lane column; ``speed_kmh`` and ``heavy`` are NaN also where the lane
+    measured none.
+    """
 
     envelope: Envelope
     period_s: Floats
+    """Shape (n_message,). [s]"""
     fault: NDArray[np.bool_]
+    """Shape (n_message,). True where the station calls itself faulty."""
     volume: Floats
     """[veh/period]"""
     speed_kmh: Floats
     occupancy_pct: Floats
+    """0 to 100. [%]"""
     heavy: Floats
     """[veh/period]"""
 
@@ -113,7 +120,11 @@ WEATHER_FIELDS = (
 
 @dataclass(frozen=True)
 class SlopeColumns:
-    """Samples of landslide nodes; ``values[field]`` has shape (n_message,), soil moisture (n_message, depth)."""
+    """Samples of landslide nodes; NaN = not reported.
+
+    ``values`` has an entry for each of `SLOPE_FIELDS`, of shape (n_message,) and in the unit of its name's ending;
+    ``soil_moisture_frac`` has shape (n_message, `SOIL_DEPTHS`), shallowest first.
+    """
 
     envelope: Envelope
     values: dict[str, Floats]
@@ -122,7 +133,10 @@ class SlopeColumns:
 
 @dataclass(frozen=True)
 class WeatherColumns:
-    """Samples of weather stations; ``values[field]`` has shape (n_message,)."""
+    """Samples of weather stations; NaN = not reported.
+
+    ``values`` has an entry for each of `WEATHER_FIELDS`, of shape (n_message,) and in the unit of its name's ending.
+    """
 
     envelope: Envelope
     values: dict[str, Floats]
@@ -130,7 +144,7 @@ class WeatherColumns:
 
 @dataclass(frozen=True)
 class BearingColumns:
-    """Bearings from watchtowers, shape (n_message,)."""
+    """Bearings from watchtowers, shape (n_message,); azimuths in [0, 360), an elevation that was not given is NaN."""
 
     envelope: Envelope
     detection: tuple[str, ...]
@@ -158,7 +172,8 @@ class StatusColumns:
     online: NDArray[np.bool_]
     fault: tuple[str, ...]
     fresh: NDArray[np.bool_]
-    """False when the status speaks of an old camera frame: then the device lives but its picture does not."""
+    """False when the status speaks of an old camera frame: then the device lives but its picture does not. True for
+    devices without a picture."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +215,13 @@ def envelope(messages: Sequence[Received[Message]], start: int) -> Envelope:
 
 
 def vds_columns(messages: Sequence[Received[VdsObservation]], start: int, n_lane: int) -> VdsColumns:
-    """Spread lane samples over a (message, lane) grid; the lane numbers must lie in 1..n_lane."""
+    """Spread lane samples over a (message, lane) grid.
+
+    Raises
+    ------
+    IndexError
+        If a lane number is above ``n_lane``; whoever accepts messages holds them against the station's lanes first.
+    """
     shape = (len(messages), n_lane)
     cells = [
         (place, sample.lane - 1, sample.volume, _number(sample.speed_kmh), sample.occupancy_pct, _number(sample.heavy))
@@ -275,7 +296,7 @@ def status_columns(messages: Sequence[Received[DeviceStatus]], max_frame_age_s: 
     messages
         States in the order of arrival.
     max_frame_age_s
-        A camera frame older than this at the device's own time is not fresh. [s]
+        A camera frame farther than this from the device's own time, either way, is not fresh. [s]
     """
     return StatusColumns(
         envelope=envelope(messages, 0),
@@ -288,4 +309,4 @@ def status_columns(messages: Sequence[Received[DeviceStatus]], max_frame_age_s: 
 def _has_fresh_frame(message: DeviceStatus, max_frame_age_s: float) -> bool:
     if not isinstance(message, CameraStatus) or message.frame_time is None:
         return True
-    return (message.time - message.frame_time).total_seconds() <= max_frame_age_s
+    return abs((message.time - message.frame_time).total_seconds()) <= max_frame_age_s

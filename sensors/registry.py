@@ -30,6 +30,8 @@ class Registry:
         District by index.
     lanes : ndarray, shape (n_vds,), int16
         Lanes of each detection station.
+    index : dict
+        Index by identifier.
     """
 
     ids: tuple[str, ...]

@@ -27,20 +27,29 @@ def _file_name(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() + ".json"
 
 
-def _with_ref_files(value: Any) -> Any:
-    if isinstance(value, dict):
-        if set(value) == {"$ref"}:
-            return {"$ref": _file_name(value["$ref"].rsplit("/", 1)[1])}
-        return {key: _with_ref_files(item) for key, item in value.items()}
-    return [_with_ref_files(item) for item in value] if isinstance(value, list) else value
+def _published(value: Any) -> Any:
+    """Point references at files, and write tuples of like members in the words that all drafts since 07 share."""
+    if isinstance(value, list):
+        return [_published(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"$ref"}:
+        return {"$ref": _file_name(value["$ref"].rsplit("/", 1)[1])}
+    members = value.get("prefixItems")
+    if members and all(member == members[0] for member in members):
+        value = {key: item for key, item in value.items() if key != "prefixItems"} | {"items": members[0]}
+    return {key: _published(item) for key, item in value.items()}
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Return JSON Schema (2020-12) documents by file name, one per message type and one per shared part."""
+    """Return JSON Schema documents by file name, one per message type and one per shared part.
+
+    They keep to what drafts 07 and 2020-12 have in common, because AsyncAPI reads the first and most tools the second.
+    """
     types = [*dict.fromkeys(MESSAGE_TYPES.values()), LaneSample]
     _, components = msgspec.json.schema_components(types)
     return {
-        _file_name(name): {"$schema": "https://json-schema.org/draft/2020-12/schema", **_with_ref_files(schema)}
+        _file_name(name): {"$schema": "https://json-schema.org/draft/2020-12/schema", **_published(schema)}
         for name, schema in sorted(components.items())
     }
 

@@ -59,6 +59,8 @@ def parse_topic(topic: str) -> Topic:
         raise DecodeError("topic", f"expected a kind out of {', '.join(DEVICE_KINDS)}, was {kind[:50]!r}")
     if stream not in STREAMS or (gateway and stream != "obs"):
         raise DecodeError("topic", f"expected a stream out of {', '.join(STREAMS)}, was {stream[:50]!r}")
+    if device == GATEWAY_LEVEL:
+        raise DecodeError("topic", f"expected a gateway after {GATEWAY_LEVEL}/, was {topic[:100]!r}")
     for name, level in (("district", district), ("device", device)):
         if _LEVEL.fullmatch(level) is None:
             raise DecodeError("topic", f"expected letters, digits, - and _ as {name}, was {level[:60]!r}")

@@ -1,22 +1,23 @@
-"""From sequences of many towers to fires: which bearings belong together, where they meet, what is said of it."""
+"""From bearings of many towers to fires: under which names they go on, and what is said of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
-from itertools import combinations
 
 import msgspec
 import numpy as np
 
 from engine.findings import Finding, HazardLevel, ReceiptLine, Rule
-from engine.fire.position import WGS84, Fix, PositionLimits, locate, wrap_deg
+from engine.fire.groups import Group, group_sequences
+from engine.fire.position import WGS84
 from engine.fire.sequences import Sequence, follow_sequences
 from engine.region import TowerTable
 from engine.thresholds import FireThresholds, Sourced
 from sensors.columns import BearingColumns
 
 _NS = 1_000_000_000
+_MS = 1_000_000
 _WORTH_SAYING_M = 50.0
 """A position that moved less than this is not said again before its turn."""
 
@@ -29,20 +30,6 @@ class FireState:
     members: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Identifier of each fire and of its sequences."""
     findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class Group:
-    """Sequences of different towers that meet in one place."""
-
-    sequences: tuple[Sequence, ...]
-    fix: Fix
-
-    @property
-    def merit(self) -> tuple[float, ...]:
-        """More towers first; then the bearings that agree better; then the smaller ellipse."""
-        freedom = max(len(self.sequences) - 2, 1)
-        return (len(self.sequences), -round(self.fix.chi2 / freedom, 6), -round(self.fix.ellipse.semi_major_m, 3))
 
 
 def update_fires(
@@ -82,19 +69,12 @@ def update_fires(
         return state, []
     sure = [one for one in sequences if one.confidence >= thresholds.min_confidence.value]
     newest = sorted(sure, key=lambda one: (-one.seen_ns, one.id))[: int(thresholds.max_sequences.value)]
-    groups = group_sequences(sorted(newest, key=lambda one: one.id), towers, thresholds)
-
-    wordings: dict[str, Finding] = {}
-    members: list[tuple[str, tuple[str, ...]]] = []
-    named = dict(state.members)
-    for group in groups:
-        ids = tuple(one.id for one in group.sequences)
-        name = max(named, key=lambda known: (len(set(ids) & set(named[known])), known), default="")
-        if not set(ids) & set(named.get(name, ())):
-            name = f"fire-{min(group.sequences, key=lambda one: (one.onset_ns, one.id)).id}"
-        named.pop(name, None)
-        members.append((name, ids))
-        wordings[name] = _position_finding(name, group, now_ns, towers, thresholds)
+    groups = group_sequences(newest, towers, thresholds)
+    members = _named(groups, state.members, now_ns)
+    wordings = {
+        name: _position_finding(name, group, now_ns, towers, thresholds)
+        for (name, _), group in zip(members, groups, strict=True)
+    }
     located = {one for _, ids in members for one in ids}
     for one in sure:
         if one.id not in located:
@@ -104,91 +84,35 @@ def update_fires(
     return FireState(sequences, tuple(sorted(members)), active), said
 
 
-def group_sequences(sequences: Many[Sequence], towers: TowerTable, thresholds: FireThresholds) -> list[Group]:
-    """Part sequences into fires: grow every pair that meets, keep the best, go on with what is left.
-
-    Parameters
-    ----------
-    sequences : sequence of Sequence
-    towers : TowerTable
-    thresholds : FireThresholds
-
-    Returns
-    -------
-    list of Group
-        Best first. A tower is in a group at most once, a sequence in one group at most.
-
-    Source
-    ------
-    Own construction.
-    """
-    left = list(sequences)
-    groups: list[Group] = []
-    while True:
-        candidates = [
-            group for pair in combinations(left, 2) if (group := _grown(pair, left, towers, thresholds)) is not None
-        ]
-        if not candidates:
-            return groups
-        best = max(candidates, key=lambda group: group.merit)
-        groups.append(best)
-        left = [one for one in left if one not in best.sequences]
-
-
-def _grown(
-    pair: tuple[Sequence, Sequence], everyone: Many[Sequence], towers: TowerTable, thresholds: FireThresholds
-) -> Group | None:
-    if pair[0].row == pair[1].row:
-        return None
-    members: tuple[Sequence, ...] = pair
-    fix = _locate(members, towers, thresholds)
-    if fix is None:
-        return None
-    while True:
-        rows = {one.row for one in members}
-        others = [(_mismatch(one, fix, towers), one.id, one) for one in everyone if one.row not in rows]
-        mismatch, _, nearest = min(others, default=(np.inf, "", None))
-        if nearest is None or mismatch > thresholds.gate_sigmas.value:
-            return Group(members, fix)
-        wider = (*members, nearest)
-        refined = _locate(wider, towers, thresholds)
-        limit = thresholds.gate_sigmas.value**2 * (len(wider) - 2)
-        if refined is None or refined.chi2 > limit:
-            return Group(members, fix)
-        members, fix = wider, refined
-
-
-def _locate(members: Many[Sequence], towers: TowerTable, thresholds: FireThresholds) -> Fix | None:
-    rows = np.array([one.row for one in members])
-    limits = PositionLimits(
-        min_crossing_deg=thresholds.min_crossing_deg.value,
-        min_baseline_m=thresholds.min_baseline_m.value,
-        max_range_m=min(float(towers.range_m[rows].max()), thresholds.max_range_m.value),
+def _named(
+    groups: Many[Group], before: tuple[tuple[str, tuple[str, ...]], ...], now_ns: int
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Give each group the name of the fire that it shares most sequences with, or a new one; in the groups' order."""
+    ids = [tuple(one.id for one in group.sequences) for group in groups]
+    shares = sorted(
+        (-len(shared), name, place)
+        for place, own in enumerate(ids)
+        for name, known in before
+        if (shared := set(own) & set(known))
     )
-    fix = locate(
-        towers.lon_deg[rows],
-        towers.lat_deg[rows],
-        np.array([one.azimuth_deg for one in members]),
-        np.array([one.sigma_deg(float(towers.azimuth_sigma_deg[one.row])) for one in members]),
-        limits,
-    )
-    return fix if isinstance(fix, Fix) else None
-
-
-def _mismatch(one: Sequence, fix: Fix, towers: TowerTable) -> float:
-    """Return how many sigma a bearing passes beside a position, the position's own error included."""
-    azimuth, _, range_m = WGS84.inv(towers.lon_deg[one.row], towers.lat_deg[one.row], fix.lon_deg, fix.lat_deg)
-    if range_m > towers.range_m[one.row]:
-        return np.inf
-    residual = abs(float(wrap_deg(np.array(one.azimuth_deg - azimuth))))
-    own = one.sigma_deg(float(towers.azimuth_sigma_deg[one.row]))
-    position_sigma_m = fix.ellipse.semi_major_m / np.sqrt(5.991)
-    return residual / float(np.hypot(own, np.degrees(np.arctan2(position_sigma_m, max(range_m, 1.0)))))
+    names: dict[int, str] = {}
+    for _, name, place in shares:
+        if place not in names and name not in names.values():
+            names[place] = name
+    used = {name for name, _ in before}
+    for place, group in enumerate(groups):
+        if place not in names:
+            first = min(group.sequences, key=lambda one: (one.onset_ns, one.id))
+            name = f"fire-{first.id}"
+            # A sequence that left a fire may begin another while the first still has its name.
+            names[place] = name if name not in used else f"{name}-{now_ns // _MS}"
+            used.add(names[place])
+    return [(names[place], own) for place, own in enumerate(ids)]
 
 
 def _position_finding(name: str, group: Group, now_ns: int, towers: TowerTable, thresholds: FireThresholds) -> Finding:
     confidence = 1.0 - float(np.prod([one.doubt for one in group.sequences]))
-    many = len(group.sequences) >= thresholds.alert_towers.value
+    many = group.sites >= thresholds.alert_towers.value
     level = HazardLevel.ALERT if many or confidence >= thresholds.alert_confidence.value else HazardLevel.CAUTION
     ellipse = group.fix.ellipse
     return Finding(
@@ -205,7 +129,7 @@ def _position_finding(name: str, group: Group, now_ns: int, towers: TowerTable, 
             ellipse,
             semi_major_m=round(ellipse.semi_major_m, 1),
             semi_minor_m=round(ellipse.semi_minor_m, 1),
-            azimuth_deg=round(ellipse.azimuth_deg, 1),
+            azimuth_deg=round(ellipse.azimuth_deg, 1) % 180.0,
         ),
         subject=name,
         devices=tuple(sorted(towers.ids[one.row] for one in group.sequences)),
@@ -213,7 +137,7 @@ def _position_finding(name: str, group: Group, now_ns: int, towers: TowerTable, 
         receipt=(
             ReceiptLine(
                 quantity="towers",
-                value=len(group.sequences),
+                value=group.sites,
                 unit="",
                 threshold=thresholds.alert_towers.value,
                 source=thresholds.alert_towers.source,

@@ -15,7 +15,9 @@ WGS84 = Geod(ellps="WGS84")
 CHI2_95_TWO = 5.991
 """95 % quantile of chi-square with two degrees of freedom."""
 _MAX_ITERATIONS = 50
-_CONVERGED_M = 0.01
+_CONVERGED_M = 1e-3
+_SINGULAR = 1e-12
+"""Determinant over squared trace of the normal matrix below which it has no inverse to speak of."""
 
 
 class Refusal(enum.StrEnum):
@@ -26,11 +28,12 @@ class Refusal(enum.StrEnum):
     NEAR_PARALLEL = "the bearings are nearly parallel"
     DIVERGING = "the bearings do not meet in front of the towers"
     OUT_OF_RANGE = "the bearings meet farther than a tower can see"
+    NOT_CONVERGED = "the bearings give no stable position"
 
 
 @dataclass(frozen=True)
 class Fix:
-    """A position from bearings."""
+    """A position from bearings, WGS84."""
 
     lon_deg: float
     lat_deg: float
@@ -46,8 +49,11 @@ class PositionLimits:
     """When not to give a position."""
 
     min_crossing_deg: float
+    """No pair of bearings crosses at more than this: refused."""
     min_baseline_m: float
-    max_range_m: float
+    """No pair of towers stands farther apart: refused."""
+    max_range_m: float | Floats
+    """How far the towers see, one for all or of shape (n,)."""
 
 
 def wrap_deg(angle_deg: Floats) -> Floats:
@@ -86,36 +92,42 @@ def locate(
     ------
     Stansfield (1947), J. IEE 94 (3A), 762-770; geodesics by Karney (2013), J. Geodesy 87, 43-55 (PROJ).
     """
-    start = _first_guess(lon_deg, lat_deg, azimuth_deg, limits)
+    reach_m = np.broadcast_to(np.asarray(limits.max_range_m, dtype=np.float64), lon_deg.shape)
+    start = _first_guess(lon_deg, lat_deg, azimuth_deg, limits, reach_m)
     if isinstance(start, Refusal):
         return start
     lon, lat = start
     weight = 1.0 / np.radians(sigma_deg) ** 2
+    longest_step_m = float(reach_m.max())
     for _ in range(_MAX_ITERATIONS):
         azimuth, at_target, range_m = _to(lon_deg, lat_deg, lon, lat)
         residual = np.radians(wrap_deg(azimuth_deg - azimuth))
         theta = np.radians(at_target)
         design = np.column_stack([-np.sin(theta), np.cos(theta)]) / range_m[:, None]
         normal = design.T @ (weight[:, None] * design)
-        if np.linalg.cond(normal) > 1e12:
+        determinant = normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2
+        if determinant <= _SINGULAR * np.trace(normal) ** 2:
             return Refusal.NEAR_PARALLEL
-        north, east = np.linalg.solve(normal, design.T @ (weight * residual))
-        step = float(np.hypot(north, east))
-        if step > limits.max_range_m:
+        covariance = np.array([[normal[1, 1], -normal[0, 1]], [-normal[0, 1], normal[0, 0]]]) / determinant
+        north, east = covariance @ (design.T @ (weight * residual))
+        step_m = float(np.hypot(north, east))
+        if step_m > longest_step_m:
             return Refusal.DIVERGING
-        lon, lat, _ = WGS84.fwd(lon, lat, np.degrees(np.arctan2(east, north)), step)
-        if step < _CONVERGED_M:
+        lon, lat, _ = WGS84.fwd(lon, lat, np.degrees(np.arctan2(east, north)), step_m)
+        if step_m < _CONVERGED_M:
             break
+    else:
+        return Refusal.NOT_CONVERGED
     azimuth, _, range_m = _to(lon_deg, lat_deg, lon, lat)
     residual_deg = wrap_deg(azimuth_deg - azimuth)
     if (np.abs(residual_deg) > 90.0).any():
         return Refusal.DIVERGING
-    if (range_m > limits.max_range_m).any():
+    if (range_m > reach_m).any():
         return Refusal.OUT_OF_RANGE
     chi2 = float(((residual_deg / sigma_deg) ** 2).sum())
     freedom = len(azimuth_deg) - 2
-    covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64) * (max(1.0, chi2 / freedom) if freedom else 1.0)
-    return Fix(float(lon), float(lat), _ellipse(covariance), residual_deg, chi2)
+    inflation = max(1.0, chi2 / freedom) if freedom else 1.0
+    return Fix(float(lon), float(lat), _ellipse(covariance * inflation), residual_deg, chi2)
 
 
 def _to(lon_deg: Floats, lat_deg: Floats, lon: float, lat: float) -> tuple[Floats, Floats, Floats]:
@@ -132,9 +144,9 @@ def _ellipse(covariance: Floats) -> Ellipse:
 
 
 def _first_guess(
-    lon_deg: Floats, lat_deg: Floats, azimuth_deg: Floats, limits: PositionLimits
+    lon_deg: Floats, lat_deg: Floats, azimuth_deg: Floats, limits: PositionLimits, reach_m: Floats
 ) -> tuple[float, float] | Refusal:
-    """Meet the pair of bearings that crosses best, in a plane around the towers; every other pair is a fallback."""
+    """Meet the pair of bearings that crosses best, of those that meet in front of both towers, in the plane."""
     count = len(azimuth_deg)
     if count < 2:
         return Refusal.TOO_FEW
@@ -159,7 +171,7 @@ def _first_guess(
     ahead = open_enough & (range_first > 0) & (range_second > 0)
     if not ahead.any():
         return Refusal.DIVERGING
-    reachable = ahead & (range_first <= limits.max_range_m) & (range_second <= limits.max_range_m)
+    reachable = ahead & (range_first <= reach_m[first]) & (range_second <= reach_m[second])
     if not reachable.any():
         return Refusal.OUT_OF_RANGE
     best = int(np.argmax(np.where(reachable, crossing, -1.0)))

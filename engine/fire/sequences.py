@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,13 +23,21 @@ class Sequence:
     Attributes
     ----------
     id : str
-        Identifier of the first detection, with the tower's.
+        Identifier of the first detection, after the tower's.
+    row : int
+        Of the tower.
+    onset_ns, seen_ns : int
+        Device time of the first and of the newest detection. [ns since 1970 UTC]
     east, north : float
-        Sum of the unit vectors of all bearings, weighted by 1/sigma².
+        Sum of the unit vectors of all bearings, weighted by 1/sigma². [1/deg²]
     weight : float
         Sum of the weights. [1/deg²]
     doubt : float
         Product of (1 - confidence).
+    count : int
+        Number of detections.
+    observations : tuple of Observation
+        The newest of them.
     """
 
     id: str
@@ -39,12 +48,14 @@ class Sequence:
     north: float
     weight: float
     doubt: float
+    count: int
     observations: tuple[Observation, ...]
 
     @property
     def azimuth_deg(self) -> float:
         """Weighted mean bearing from true north. [deg]."""
-        return float(np.degrees(np.arctan2(self.east, self.north)) % 360.0)
+        # Twice, because the remainder of a tiny negative angle is 360 itself.
+        return float(np.degrees(np.arctan2(self.east, self.north)) % 360.0 % 360.0)
 
     @property
     def confidence(self) -> float:
@@ -54,12 +65,18 @@ class Sequence:
     def sigma_deg(self, pose_sigma_deg: float) -> float:
         """Return the standard error of the mean bearing. [deg].
 
-        The error of the tower's pose is common to all its detections and does not average out; the rest does.
+        Parameters
+        ----------
+        pose_sigma_deg : float
+            Error of the tower's pose, common to all its detections, so that it does not average out. [deg]
+
+        Notes
+        -----
+        √(p² + (s² - p²)/n) with p the pose's error, s² the (harmonic) mean variance of a single bearing and n their
+        number. Own construction.
         """
-        count = max(len(self.observations), 1)
-        single_variance = count / self.weight
-        random_variance = max(single_variance - pose_sigma_deg**2, 0.0)
-        return float(np.sqrt(pose_sigma_deg**2 + random_variance / count))
+        random_variance = max(self.count / self.weight - pose_sigma_deg**2, 0.0)
+        return float(np.sqrt(pose_sigma_deg**2 + random_variance / self.count))
 
 
 def follow_sequences(
@@ -92,24 +109,25 @@ def follow_sequences(
     Own construction.
     """
     followed = list(sequences)
-    for place in np.argsort(bearings.envelope.time_ns, kind="stable"):
-        row = int(bearings.envelope.row[place])
+    envelope = bearings.envelope
+    for place in np.lexsort((envelope.seq, envelope.row, envelope.time_ns)).tolist():
+        row = int(envelope.row[place])
         azimuth = float(bearings.azimuth_deg[place])
-        time_ns = int(bearings.envelope.time_ns[place])
+        time_ns = int(envelope.time_ns[place])
         near = [
             (abs((azimuth - one.azimuth_deg + 180.0) % 360.0 - 180.0), position)
             for position, one in enumerate(followed)
             if one.row == row
         ]
         angle, position = min(near, default=(np.inf, -1))
-        name = f"{towers.ids[row]}-{bearings.detection[place]}"
         if angle > thresholds.sequence_deg.value:
-            followed.append(Sequence(name, row, time_ns, time_ns, 0.0, 0.0, 0.0, 1.0, ()))
+            name = _new_name(f"{towers.ids[row]}-{bearings.detection[place]}", int(envelope.seq[place]), followed)
+            followed.append(Sequence(name, row, time_ns, time_ns, 0.0, 0.0, 0.0, 1.0, 0, ()))
             position = len(followed) - 1
         one = followed[position]
         sigma = max(float(bearings.azimuth_sigma_deg[place]), float(towers.azimuth_sigma_deg[row]))
         weight = 1.0 / sigma**2
-        seen = Observation(towers.ids[row], int(bearings.envelope.seq[place]))
+        seen = Observation(towers.ids[row], int(envelope.seq[place]))
         followed[position] = replace(
             one,
             seen_ns=max(one.seen_ns, time_ns),
@@ -117,7 +135,13 @@ def follow_sequences(
             north=one.north + weight * float(np.cos(np.radians(azimuth))),
             weight=one.weight + weight,
             doubt=one.doubt * (1.0 - float(bearings.confidence[place])),
+            count=one.count + 1,
             observations=(*one.observations, seen)[-_MAX_OBSERVATIONS:],
         )
     window_ns = int(thresholds.window_s.value * _NS)
     return tuple(sorted((one for one in followed if now_ns - one.seen_ns < window_ns), key=lambda one: one.id))
+
+
+def _new_name(name: str, seq: int, followed: Iterable[Sequence]) -> str:
+    """Tell apart two directions that a tower calls by one name."""
+    return f"{name}-{seq}" if any(one.id == name for one in followed) else name

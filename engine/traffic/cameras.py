@@ -29,7 +29,7 @@ EVENT_LEVELS = {
 
 @dataclass(frozen=True)
 class CameraTrack:
-    """One kind of event that one camera goes on seeing."""
+    """One kind of event that one camera goes on seeing; times are device times in ns since 1970 UTC."""
 
     row: int
     event: str
@@ -38,7 +38,9 @@ class CameraTrack:
     doubt: float
     """Product of (1 - confidence) of all reports."""
     lanes: tuple[int, ...]
+    reports: int
     observations: tuple[Observation, ...]
+    """The newest of them."""
     finding: Finding | None
 
 
@@ -68,23 +70,25 @@ def follow_camera_events(
     -------
     tracks : tuple of CameraTrack
     findings : list of Finding
+        Those that opened or ended, and those that were reported anew and whose turn it is to be repeated.
 
     Source
     ------
     Own construction; reports of one camera are taken as independent, which a learning detector's are not quite.
     """
     known = {(track.row, track.event): track for track in tracks}
-    for place in np.argsort(events.envelope.time_ns, kind="stable"):
+    for place in np.lexsort((events.envelope.seq, events.envelope.row, events.envelope.time_ns)).tolist():
         row, event = int(events.envelope.row[place]), events.event[place]
         time_ns = int(events.envelope.time_ns[place])
         seen = Observation(cameras.ids[row], int(events.envelope.seq[place]))
         lane = int(events.lane[place])
-        track = known.get((row, event)) or CameraTrack(row, event, time_ns, time_ns, 1.0, (), (), None)
+        track = known.get((row, event)) or CameraTrack(row, event, time_ns, time_ns, 1.0, (), 0, (), None)
         known[row, event] = replace(
             track,
             seen_ns=max(track.seen_ns, time_ns),
             doubt=track.doubt * (1.0 - float(events.confidence[place])),
             lanes=tuple(sorted({*track.lanes, lane} - {0})),
+            reports=track.reports + 1,
             observations=(*track.observations, seen)[-_MAX_OBSERVATIONS:],
         )
     kept: list[CameraTrack] = []
@@ -110,7 +114,7 @@ def _worth_saying(old: Finding | None, new: Finding, report_every_s: Sourced) ->
 
 
 def _finding(track: CameraTrack, now_ns: int, cameras: PointTable, thresholds: TrafficThresholds) -> Finding | None:
-    confidence = 1.0 - track.doubt
+    confidence = min(1.0 - track.doubt, 0.999)
     limit = thresholds.camera_confidence
     if confidence < limit.value:
         return None
@@ -137,7 +141,7 @@ def _finding(track: CameraTrack, now_ns: int, cameras: PointTable, thresholds: T
                 threshold=limit.value,
                 source=limit.source,
             ),
-            ReceiptLine(quantity="reports", value=len(track.observations), unit=""),
+            ReceiptLine(quantity="reports", value=track.reports, unit=""),
             *lanes,
         ),
     )

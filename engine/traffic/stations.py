@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from sensors.columns import Floats, Ints, VdsColumns
 
 _NS = 1e9
 _EMPTY_VEH_KM = 1e-3
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class CongestionLevel(enum.IntEnum):
@@ -35,17 +33,17 @@ class StationState:
     Attributes
     ----------
     flow_veh_h, density_veh_km : ndarray, float64
-        Smoothed, over all lanes. NaN before the first valid sample.
+        Smoothed, over all lanes that reported. NaN before the first valid sample. [veh/h], [veh/km]
     speed_kmh : ndarray, float64
-        Smoothed flow over smoothed density. NaN when the road is empty.
+        Smoothed flow over smoothed density. NaN when the road is empty. [km/h]
     occupancy_pct : ndarray, float64
-        Of the newest sample, mean of the lanes.
+        Of the newest sample used, mean of the lanes. NaN before the first. [%]
     time_ns, seq : ndarray, int64
-        Device time and number of the newest sample used.
+        Device time and number of the newest sample used; ``NEVER`` and -1 before the first. [ns since 1970 UTC]
     level : ndarray, int8
         A `CongestionLevel`.
     level_since_ns : ndarray, int64
-        Device time of the first sample at this level.
+        Device time of the first sample at this level; ``NEVER`` before the first. [ns since 1970 UTC]
     """
 
     flow_veh_h: Floats
@@ -66,15 +64,20 @@ class StationState:
             density_veh_km=nothing,
             speed_kmh=nothing,
             occupancy_pct=nothing,
-            time_ns=np.full(n_station, NEVER),
+            time_ns=np.full(n_station, NEVER, dtype=np.int64),
             seq=np.full(n_station, -1, dtype=np.int64),
             level=np.full(n_station, CongestionLevel.UNKNOWN, dtype=np.int8),
-            level_since_ns=np.full(n_station, NEVER),
+            level_since_ns=np.full(n_station, NEVER, dtype=np.int64),
         )
 
 
 def aggregate_lanes(
-    volume: Floats, speed_kmh: Floats, occupancy_pct: Floats, period_s: Floats, effective_length_m: float
+    volume: Floats,
+    speed_kmh: Floats,
+    occupancy_pct: Floats,
+    period_s: Floats,
+    effective_length_m: float,
+    standing_occupancy_pct: float = 0.0,
 ) -> tuple[Floats, Floats, Floats]:
     """Sum the lanes of each sample to the station's flow, density and occupancy.
 
@@ -90,34 +93,41 @@ def aggregate_lanes(
         > 0. [s]
     effective_length_m : float
         Vehicle plus detection zone, > 0. [m]
+    standing_occupancy_pct : float
+        From here on a lane without count holds a standing queue; under it, a vehicle at the edge of the period. [%]
 
     Returns
     -------
     flow_veh_h, density_veh_km, occupancy_pct : ndarray, shape (n,), float64
-        Over all lanes that reported; occupancy is their mean. NaN when no lane reported.
+        Over all lanes that reported; occupancy is their mean. NaN when no lane reported. [veh/h], [veh/km], [%]
 
     Notes
     -----
     A lane's density is q/v where vehicles moved at a measured speed (then station speed, total flow over total
-    density, is the flow-weighted harmonic mean of the lanes), and occupancy over effective length where they
-    did not: a queue that stands on the detector has no count and no speed, but it is there.
+    density, is the flow-weighted harmonic mean of the lanes), and occupancy over effective length where they did not: a
+    queue that stands on the detector has no count and no speed, but it is there. A lane that counts vehicles and shows
+    neither speed nor occupancy contradicts itself and is taken as not reported: its flow without its density would make
+    the station faster than any of its lanes.
 
     Source
     ------
     Hydrodynamic relation q = k·v; density from occupancy after Athol (1965), "Interdependence of certain
-    operational characteristics within a moving traffic stream", Highway Research Record 72.
+    operational characteristics within a moving traffic stream", Highway Research Record 72. The rules for lanes without
+    count or speed: own construction.
     """
-    reported = ~np.isnan(volume)
-    lane_flow = volume * 3600.0 / period_s[:, None]
-    moving = reported & (volume > 0) & (speed_kmh > 0)
+    counted = volume > 0
+    moving = counted & (speed_kmh > 0)
+    occupied = np.where(counted, occupancy_pct > 0, occupancy_pct >= standing_occupancy_pct)
+    reported = moving | (counted & occupied) | (volume == 0)
+    lane_flow = np.where(reported, volume, 0.0) * (3600.0 / period_s)[:, None]
     from_speed = np.divide(lane_flow, speed_kmh, out=np.zeros_like(lane_flow), where=moving)
-    from_occupancy = np.nan_to_num(occupancy_pct, nan=0.0) * 10.0 / effective_length_m
+    from_occupancy = np.where(occupied, occupancy_pct, 0.0) * (10.0 / effective_length_m)
     density = np.where(moving, from_speed, np.where(reported, from_occupancy, 0.0)).sum(axis=1)
-    flow = np.where(reported, np.nan_to_num(lane_flow), 0.0).sum(axis=1)
-    measured = ~np.isnan(occupancy_pct)
+    flow = lane_flow.sum(axis=1)
+    measured = reported & ~np.isnan(occupancy_pct)
     count = measured.sum(axis=1)
     occupancy = np.divide(
-        np.nan_to_num(occupancy_pct).sum(axis=1), count, out=np.full(len(period_s), np.nan), where=count > 0
+        np.where(measured, occupancy_pct, 0.0).sum(axis=1), count, out=np.full(len(period_s), np.nan), where=count > 0
     )
     silent = ~reported.any(axis=1)
     flow[silent] = np.nan
@@ -138,7 +148,7 @@ def congestion_level(
     ----------
     speed_kmh, occupancy_pct, speed_limit_kmh : ndarray, shape (n,), float64
         NaN speed = no vehicle measured: then jammed if the occupancy says that one stands there, else smooth.
-        NaN speed and NaN occupancy = unknown.
+        NaN speed and NaN occupancy = unknown. [km/h], [%], [km/h]
     previous : ndarray, shape (n,), int8
         Level so far; `CongestionLevel.UNKNOWN` starts without hysteresis.
     thresholds : TrafficThresholds
@@ -170,14 +180,14 @@ def update_stations(
 ) -> StationState:
     """Take in samples, oldest first, and grade the stations that they speak of.
 
-    Flow and density are smoothed exponentially over device time, each sample weighing 1 - exp(-Δt/τ); a sample older
-    than the newest one used, or one that the station itself calls faulty, is left out.
+    Flow and density are smoothed exponentially over device time, each sample weighing 1 - exp(-Δt/τ). A sample that is
+    not newer than the newest one used, or that the station itself calls faulty, is left out.
 
     Parameters
     ----------
     state : StationState
     samples : VdsColumns
-        Any number per station, in any order.
+        Any number per station, in any order; of two with one device time the one with the higher number counts.
     stations : StationTable
     thresholds : TrafficThresholds
 
@@ -189,68 +199,86 @@ def update_stations(
     ------
     Own construction. Smoothing flow and density, not speed, keeps q = k·v.
     """
-    usable = np.flatnonzero(~samples.fault)
-    order = usable[np.lexsort((samples.envelope.time_ns[usable], samples.envelope.row[usable]))]
-    rank = _rank_within(samples.envelope.row[order])
-    for turn in range(int(rank.max(initial=-1)) + 1):
-        state = _update_once(state, samples, order[rank == turn], stations, thresholds)
-    return state
+    order, row = _in_order(samples)
+    late = samples.envelope.time_ns[order] <= state.time_ns[row]
+    order, row = order[~late], row[~late]
+    flow, density, occupancy = aggregate_lanes(
+        samples.volume[order],
+        samples.speed_kmh[order],
+        samples.occupancy_pct[order],
+        samples.period_s[order],
+        thresholds.effective_length_m.value,
+        thresholds.jam_occupancy_pct.value,
+    )
+    valid = ~np.isnan(flow)
+    order, row, flow, density, occupancy = order[valid], row[valid], flow[valid], density[valid], occupancy[valid]
+    if len(row) == 0:
+        return state
+    columns = StationState(*(getattr(state, field.name).copy() for field in fields(state)))
+    time_ns, seq = samples.envelope.time_ns[order], samples.envelope.seq[order]
+    rank = _rank_within(row)
+    by_rank = np.split(np.argsort(rank, kind="stable"), np.cumsum(np.bincount(rank))[:-1])
+    for turn in by_rank:
+        _use(
+            columns,
+            row[turn],
+            time_ns[turn],
+            seq[turn],
+            flow[turn],
+            density[turn],
+            occupancy[turn],
+            stations,
+            thresholds,
+        )
+    return columns
+
+
+def _in_order(samples: VdsColumns) -> tuple[NDArray[np.intp], Ints]:
+    """Return places and rows of the usable samples, by station and time, each time once."""
+    envelope = samples.envelope
+    order = np.lexsort((envelope.seq, envelope.time_ns, envelope.row))
+    order = order[~samples.fault[order]]
+    row, time_ns = envelope.row[order], envelope.time_ns[order]
+    once = np.append((row[1:] != row[:-1]) | (time_ns[1:] != time_ns[:-1]), True)[: len(row)]
+    return order[once], row[once]
 
 
 def _rank_within(rows: Ints) -> NDArray[np.intp]:
-    """Return 0, 1, 2, … along each run of equal rows; one turn then holds a station at most once."""
-    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1])) if len(rows) else np.empty(0, np.intp)
+    """Return 0, 1, 2, … along each run of equal rows; the samples of one rank then hold a station at most once."""
+    starts = np.flatnonzero(np.append(True, rows[1:] != rows[:-1]))
     lengths = np.diff(np.append(starts, len(rows)))
     return np.arange(len(rows)) - np.repeat(starts, lengths)
 
 
-def _update_once(
-    state: StationState,
-    samples: VdsColumns,
-    which: NDArray[np.intp],
+def _use(
+    columns: StationState,
+    row: Ints,
+    time_ns: Ints,
+    seq: Ints,
+    flow: Floats,
+    density: Floats,
+    occupancy: Floats,
     stations: StationTable,
     thresholds: TrafficThresholds,
-) -> StationState:
-    which = which[samples.envelope.time_ns[which] > state.time_ns[samples.envelope.row[which]]]
-    flow, density, occupancy = aggregate_lanes(
-        samples.volume[which],
-        samples.speed_kmh[which],
-        samples.occupancy_pct[which],
-        samples.period_s[which],
-        thresholds.effective_length_m.value,
-    )
-    valid = ~np.isnan(flow)
-    which, flow, density, occupancy = which[valid], flow[valid], density[valid], occupancy[valid]
-    row = samples.envelope.row[which]
-    time_ns = samples.envelope.time_ns[which]
-
-    first = np.isnan(state.flow_veh_h[row])
-    elapsed_s = np.where(first, 0.0, (time_ns - np.where(first, time_ns, state.time_ns[row])) / _NS)
+) -> None:
+    """Write one sample a station into columns that are ours to change."""
+    first = np.isnan(columns.flow_veh_h[row])
+    elapsed_s = np.where(first, 0, time_ns - np.where(first, time_ns, columns.time_ns[row])) / _NS
     weight = np.where(first, 1.0, -np.expm1(-elapsed_s / thresholds.smoothing_s.value))
-    flow = _blend(state.flow_veh_h[row], flow, weight)
-    density = _blend(state.density_veh_km[row], density, weight)
+    flow = _blend(columns.flow_veh_h[row], flow, weight)
+    density = _blend(columns.density_veh_km[row], density, weight)
     speed = np.divide(flow, density, out=np.full(len(row), np.nan), where=density > _EMPTY_VEH_KM)
-    level = congestion_level(speed, occupancy, stations.speed_limit_kmh[row], state.level[row], thresholds)
-    return replace(
-        state,
-        flow_veh_h=_put(state.flow_veh_h, row, flow),
-        density_veh_km=_put(state.density_veh_km, row, density),
-        speed_kmh=_put(state.speed_kmh, row, speed),
-        occupancy_pct=_put(state.occupancy_pct, row, occupancy),
-        time_ns=_put(state.time_ns, row, time_ns),
-        seq=_put(state.seq, row, samples.envelope.seq[which]),
-        level=_put(state.level, row, level),
-        level_since_ns=_put(
-            state.level_since_ns, row, np.where(level != state.level[row], time_ns, state.level_since_ns[row])
-        ),
-    )
+    before = columns.level[row]
+    level = congestion_level(speed, occupancy, stations.speed_limit_kmh[row], before, thresholds)
+    columns.flow_veh_h[row] = flow
+    columns.density_veh_km[row] = density
+    columns.speed_kmh[row] = speed
+    columns.occupancy_pct[row] = occupancy
+    columns.time_ns[row] = time_ns
+    columns.seq[row] = seq
+    columns.level[row] = level
+    columns.level_since_ns[row] = np.where(level != before, time_ns, columns.level_since_ns[row])
 
 
 def _blend(old: Floats, new: Floats, weight: Floats) -> Floats:
     return np.where(np.isnan(old), new, old + weight * (new - np.nan_to_num(old)))
-
-
-def _put(column: NDArray[Scalar], row: Ints, values: NDArray[Scalar]) -> NDArray[Scalar]:
-    result = column.copy()
-    result[row] = values
-    return result

@@ -69,7 +69,7 @@ def test_msgpack_is_understood() -> None:
         (command("[/nl]"), "multi: expected a tag of NTCIP 1203, was '[/nl]'"),
         (command("a[nl]b[nl]c[nl]d[nl]e"), "multi: expected at most 4 lines on a page of 32 px, was 5"),
         (command("a\x07b"), "multi: expected printable text"),
-        (command().replace(b'"priority":80', b'"priority":800'), "priority: expected `int` <= 255"),
+        (command().replace(b'"priority":80', b'"priority":800'), "priority: expected a whole number <= 255"),
         (command().replace(b'"priority":80', b'"urgent":true'), "priority: expected a value, was missing"),
         (
             command().replace(SIGN.id.encode(), b"VMS-9"),
