@@ -33,6 +33,8 @@ class TrafficThresholds:
     caution_length_m: Sourced
     alert_length_m: Sourced
     camera_confidence: Sourced
+    one_camera_confidence: Sourced
+    """However often one camera reports, it makes nobody surer than this."""
     camera_hold_s: Sourced
 
 
@@ -64,6 +66,8 @@ class FireThresholds:
     sequence_deg: Sourced
     """Detections of one tower within this angle are one sequence."""
     min_confidence: Sourced
+    one_tower_confidence: Sourced
+    """However often one tower reports, it makes nobody surer than this."""
     min_crossing_deg: Sourced
     min_baseline_m: Sourced
     max_range_m: Sourced

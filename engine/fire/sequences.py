@@ -33,7 +33,7 @@ class Sequence:
     weight : float
         Sum of the weights. [1/deg²]
     doubt : float
-        Product of (1 - confidence).
+        Product of (1 - confidence), but never less than what one tower leaves in doubt.
     count : int
         Number of detections.
     observations : tuple of Observation
@@ -59,7 +59,7 @@ class Sequence:
 
     @property
     def confidence(self) -> float:
-        """Of all detections together, taken as independent."""
+        """Of all detections together: as if independent, up to what one tower can be sure of."""
         return 1.0 - self.doubt
 
     def sigma_deg(self, pose_sigma_deg: float) -> float:
@@ -134,7 +134,9 @@ def follow_sequences(
             east=one.east + weight * float(np.sin(np.radians(azimuth))),
             north=one.north + weight * float(np.cos(np.radians(azimuth))),
             weight=one.weight + weight,
-            doubt=one.doubt * (1.0 - float(bearings.confidence[place])),
+            doubt=max(
+                one.doubt * (1.0 - float(bearings.confidence[place])), 1.0 - thresholds.one_tower_confidence.value
+            ),
             count=one.count + 1,
             observations=(*one.observations, seen)[-_MAX_OBSERVATIONS:],
         )

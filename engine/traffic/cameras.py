@@ -36,7 +36,7 @@ class CameraTrack:
     onset_ns: int
     seen_ns: int
     doubt: float
-    """Product of (1 - confidence) of all reports."""
+    """Product of (1 - confidence) of all reports, but never less than what one camera leaves in doubt."""
     lanes: tuple[int, ...]
     reports: int
     observations: tuple[Observation, ...]
@@ -74,7 +74,7 @@ def follow_camera_events(
 
     Source
     ------
-    Own construction; reports of one camera are taken as independent, which a learning detector's are not quite.
+    Own construction: reports are joined as if independent, up to what one camera can be sure of, for they are not.
     """
     known = {(track.row, track.event): track for track in tracks}
     for place in np.lexsort((events.envelope.seq, events.envelope.row, events.envelope.time_ns)).tolist():
@@ -86,7 +86,9 @@ def follow_camera_events(
         known[row, event] = replace(
             track,
             seen_ns=max(track.seen_ns, time_ns),
-            doubt=track.doubt * (1.0 - float(events.confidence[place])),
+            doubt=max(
+                track.doubt * (1.0 - float(events.confidence[place])), 1.0 - thresholds.one_camera_confidence.value
+            ),
             lanes=tuple(sorted({*track.lanes, lane} - {0})),
             reports=track.reports + 1,
             observations=(*track.observations, seen)[-_MAX_OBSERVATIONS:],
@@ -114,7 +116,7 @@ def _worth_saying(old: Finding | None, new: Finding, report_every_s: Sourced) ->
 
 
 def _finding(track: CameraTrack, now_ns: int, cameras: PointTable, thresholds: TrafficThresholds) -> Finding | None:
-    confidence = min(1.0 - track.doubt, 0.999)
+    confidence = 1.0 - track.doubt
     limit = thresholds.camera_confidence
     if confidence < limit.value:
         return None
