@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,13 +12,14 @@ import msgspec
 
 from alerts.gazetteer import WGS84, Gazetteer, RoadPlace
 from alerts.model import SYSTEM, Entry, Situation, SituationKind
+from alerts.wording import Wording
 from config.catalogue.model import Name
 from config.numbers import Number
 from config.words import Words
 from engine.findings import Finding, Rule
 from sensors.columns import from_ns
 
-_KIND_OF_RULE: dict[Rule, SituationKind] = {
+KIND_OF_RULE: dict[Rule, SituationKind] = {
     Rule.CONGESTION: "congestion",
     Rule.CAMERA_EVENT: "incident",
     Rule.SLOPE_LEVEL: "slope",
@@ -26,6 +30,10 @@ _TRAFFIC = {"congestion", "incident"}
 _SPEAKS_FIRST = (Rule.FIRE_POSITION, Rule.CAMERA_EVENT, Rule.SLOPE_LEVEL, Rule.CONGESTION, Rule.FIRE_BEARING)
 """Whose place and title a situation takes, of the findings that are active."""
 MAX_TIMELINE = 200
+MAX_ENDED_FINDINGS = 50
+"""Findings of a situation that are over and still kept; the oldest give way."""
+
+Situations = dict[str, Situation]
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,12 @@ class Correlator:
     words: Words
     numbers: dict[str, Number]
 
-    def absorb(
-        self, situations: dict[str, Situation], finding: Finding
-    ) -> tuple[dict[str, Situation], Situation | None]:
+    @property
+    def wording(self) -> Wording:
+        """What is said about findings."""
+        return Wording(self.gazetteer, self.words)
+
+    def absorb(self, situations: Situations, finding: Finding) -> tuple[Situations, tuple[Situation, ...]]:
         """Put a finding into the situation that it belongs to, or open one.
 
         Parameters
@@ -50,42 +61,43 @@ class Correlator:
         Returns
         -------
         situations : dict
-        changed : Situation or None
-            None when an ended finding belongs to nothing that is known.
+        changed : tuple of Situation
+            The finding's own first, then those that turned out to be the same event; empty when an ended finding
+            belongs to nothing that is known.
 
         Source
         ------
         Own construction. A finding goes to the situation that has it already; else to an active one that shares an
-        observation with it; else to an active one of its kind that is near enough; else it opens one.
+        observation with it; else to an active one of its kind that is near enough; else it opens one. Situations of
+        single bearings whose observations a position shares are merged into its own.
         """
         now = from_ns(finding.updated_ns)
         home = self._home(situations, finding)
         if home is None:
             if not finding.active:
-                return situations, None
-            changed = self._opened(finding, now)
-        else:
-            changed = self._updated(home, finding, now)
-        return {**situations, changed.id: changed}, changed
+                return situations, ()
+            return self._with_merged(situations, self._opened(finding, now), finding, now)
+        return self._with_merged(situations, self._updated(home, finding, now), finding, now)
 
-    def _home(self, situations: dict[str, Situation], finding: Finding) -> Situation | None:
-        for situation in situations.values():
-            if any(one.id == finding.id for one in situation.findings):
-                return situation
+    def _home(self, situations: Situations, finding: Finding) -> Situation | None:
+        having = [one for one in situations.values() if any(known.id == finding.id for known in one.findings)]
+        if having:
+            # After a merge two have it; the ended one lives on in the other.
+            return min(having, key=lambda one: (not one.active, one.opened, one.id))
         active = [one for one in situations.values() if one.active and _same_family(one, finding)]
         shared = [one for one in active if _shares_observation(one, finding)]
         if shared:
             return min(shared, key=lambda one: (one.opened, one.id))
         if finding.rule is Rule.FIRE_BEARING:
-            return None
+            passed = [one for one in active if self._passes(finding, one)]
+            return min(passed, key=lambda one: (one.opened, one.id), default=None)
         near = [(distance, one.id, one) for one in active if (distance := self._distance(one, finding)) is not None]
         return min(near, default=(0.0, "", None))[2]
 
     def _distance(self, situation: Situation, finding: Finding) -> float | None:
         """Return how far apart they are, or None when too far to be one event. [m]."""
         if situation.kind in _TRAFFIC:
-            here, there = self._road_spans(finding), [self._road_spans(one) for one in situation.findings]
-            gaps = [gap for span in there if (gap := _gap_m(here, span)) is not None]
+            gaps = [gap for one in situation.findings if (gap := self._road_gap(finding, one)) is not None]
             limit = self.numbers["same_road_m"].value
             return min((gap for gap in gaps if gap <= limit), default=None)
         points = [one for one in situation.findings if one.rule is not Rule.FIRE_BEARING]
@@ -93,13 +105,68 @@ class Correlator:
         limit = self.numbers["same_place_m"].value
         return min((distance for distance in distances if distance <= limit), default=None)
 
+    def _passes(self, bearing: Finding, situation: Situation) -> bool:
+        """Tell whether a single bearing points at a fire whose place is known."""
+        if not any(one.rule is Rule.FIRE_POSITION for one in situation.findings) or len(bearing.line) < 2:
+            return False
+        tower, end = bearing.line[0], bearing.line[-1]
+        azimuth_deg, _, reach_m = WGS84.inv(*tower, *end)
+        to_fire_deg, _, distance_m = WGS84.inv(*tower, situation.lon_deg, situation.lat_deg)
+        beside_deg = abs((to_fire_deg - azimuth_deg + 180.0) % 360.0 - 180.0)
+        return bool(distance_m <= reach_m and beside_deg <= self.numbers["same_bearing_deg"].value)
+
+    def _road_gap(self, here: Finding, there: Finding) -> float | None:
+        """Return the distance along the road, or None when they are not on one road and direction. [m].
+
+        A camera beside a road sees both directions: it is held against a queue by the road and the distance.
+        """
+        mine, other = self._road_spans(here), self._road_spans(there)
+        if not mine or not other:
+            return None
+        if Rule.CAMERA_EVENT not in {here.rule, there.rule}:
+            return _gap_m(mine, other)
+        if self.gazetteer.road(mine[0].corridor) != self.gazetteer.road(other[0].corridor):
+            return None
+        spots = [[self.gazetteer.position_of(device) for device in one.devices] for one in (here, there)]
+        pairs = [(one, two) for one in spots[0] for two in spots[1] if one is not None and two is not None]
+        return min((float(WGS84.inv(*one, *two)[2]) for one, two in pairs), default=None)
+
     def _road_spans(self, finding: Finding) -> list[RoadPlace]:
         return [place for device in finding.devices if (place := self.gazetteer.place_of(device)) is not None]
 
+    def _with_merged(
+        self, situations: Situations, changed: Situation, finding: Finding, now: datetime
+    ) -> tuple[Situations, tuple[Situation, ...]]:
+        """Close the situations of bearings that a position explains, and take their findings over."""
+        same = [
+            one
+            for one in situations.values()
+            if finding.rule is Rule.FIRE_POSITION
+            and finding.active
+            and one.id != changed.id
+            and one.active
+            and all(known.rule is Rule.FIRE_BEARING for known in one.findings)
+            and _shares_observation(one, finding)
+        ]
+        taken = {known.id: known for one in same for known in one.findings}
+        if taken:
+            findings = {known.id: known for known in changed.findings} | taken
+            changed = msgspec.structs.replace(changed, findings=_kept(findings.values()))
+        merged = [
+            logged(
+                msgspec.structs.replace(one, active=False, phase="closed", updated=now, findings=_ended(one)),
+                now,
+                self.words.say("log", "merged", title=changed.title),
+            )
+            for one in same
+        ]
+        said = (changed, *merged)
+        return {**situations, **{one.id: one for one in said}}, said
+
     def _opened(self, finding: Finding, now: datetime) -> Situation:
         bare = Situation(
-            id=f"situation-{finding.id}",
-            kind=_KIND_OF_RULE[finding.rule],
+            id=f"situation-{_in_address(finding.id)}",
+            kind=KIND_OF_RULE[finding.rule],
             level=finding.level,
             active=True,
             title=Name("", ""),
@@ -116,19 +183,21 @@ class Correlator:
 
     def _updated(self, situation: Situation, finding: Finding, now: datetime) -> Situation:
         known = {one.id for one in situation.findings}
-        findings = (*(one for one in situation.findings if one.id != finding.id), finding)
+        findings = _kept((*(one for one in situation.findings if one.id != finding.id), finding))
         active = any(one.active for one in findings)
         level = max(situation.level, finding.level)
         changed = self._named(
             msgspec.structs.replace(
                 situation,
-                findings=tuple(sorted(findings, key=lambda one: (one.onset_ns, one.id))),
+                findings=findings,
                 active=active,
-                phase=situation.phase if active else "closed",
+                phase="closed" if not active else "suspected" if situation.phase == "closed" else situation.phase,
                 level=level,
-                updated=now,
+                updated=max(now, situation.updated),
             )
         )
+        if active and not situation.active:
+            changed = logged(changed, now, self.words.say("log", "opened", title=changed.title))
         if finding.id not in known:
             changed = logged(
                 changed, now, self.words.say("log", "joined", rule=self.words.say("rule", finding.rule.value))
@@ -143,20 +212,19 @@ class Correlator:
 
     def _named(self, situation: Situation) -> Situation:
         """Take place, shape, title and kind from the finding that says most."""
-        live = [one for one in situation.findings if one.active] or list(situation.findings)
+        live = live_findings(situation)
         lead = lead_finding(situation)
         lines = [one.line for one in live if one.line and one.rule is not Rule.FIRE_BEARING]
         if not lines and lead.line:
             lines = [lead.line]
-        kinds = {_KIND_OF_RULE[one.rule] for one in situation.findings}
-        kind: SituationKind = "incident" if "incident" in kinds else situation.kind
+        kinds = {KIND_OF_RULE[one.rule] for one in situation.findings}
         doubt = 1.0
         for one in live:
             doubt *= 1.0 - one.confidence
         return msgspec.structs.replace(
             situation,
-            kind=kind,
-            title=self.title(kind, lead),
+            kind="incident" if "incident" in kinds else situation.kind,
+            title=self.wording.title(lead, corridor_of(situation, self.gazetteer)),
             district=self.gazetteer.district_at(lead.lon_deg, lead.lat_deg),
             lon_deg=lead.lon_deg,
             lat_deg=lead.lat_deg,
@@ -165,42 +233,43 @@ class Correlator:
             confidence=round(min(1.0 - doubt, 0.999), 3),
         )
 
-    def fields(self, lead: Finding) -> dict[str, Name | str | float]:
-        """Return what templates may name about a finding."""
-        district = self.gazetteer.district_at(lead.lon_deg, lead.lat_deg)
-        fields: dict[str, Name | str | float] = {
-            "district": self.gazetteer.district_name(district),
-            "village": self.gazetteer.village_near(lead.lon_deg, lead.lat_deg),
-            "agency": self.words.say("agency"),
-        }
-        place = self.gazetteer.place_of(lead.devices[-1])
-        if place is not None:
-            fields["road"] = self.gazetteer.road_name(place.corridor)
-            fields["direction"] = self.words.say("direction", self.gazetteer.direction(place.corridor))
-        if lead.rule is Rule.CAMERA_EVENT:
-            fields["event"] = self.words.say("event", lead.detail)
-        if lead.rule is Rule.SLOPE_LEVEL:
-            fields["slope"] = self.gazetteer.device_name(lead.subject)
-        return fields
 
-    def title(self, kind: SituationKind, lead: Finding) -> Name:
-        """Name a situation by its leading finding."""
-        fields = self.fields(lead)
-        if lead.rule is Rule.FIRE_BEARING:
-            return self.words.say("smoke", "title", **fields)
-        if kind == "incident" and "event" not in fields:
-            kind = "congestion"
-        return self.words.say(kind, "title", **fields)
+def live_findings(situation: Situation) -> list[Finding]:
+    """Return the findings that are active; of a situation that ended, all."""
+    return [one for one in situation.findings if one.active] or list(situation.findings)
 
 
 def lead_finding(situation: Situation) -> Finding:
     """Return the finding that a situation takes its place and words from."""
-    live = [one for one in situation.findings if one.active] or list(situation.findings)
-    return min(live, key=lambda one: (_SPEAKS_FIRST.index(one.rule), -one.confidence, one.id))
+    return min(live_findings(situation), key=lambda one: (_SPEAKS_FIRST.index(one.rule), -one.confidence, one.id))
+
+
+def corridor_of(situation: Situation, gazetteer: Gazetteer) -> str | None:
+    """Return the road and direction that a situation is known to concern; None while only cameras speak of it."""
+    places = [
+        place
+        for one in live_findings(situation)
+        if one.rule is not Rule.CAMERA_EVENT
+        for device in one.devices
+        if (place := gazetteer.place_of(device)) is not None
+    ]
+    return places[-1].corridor if places else None
+
+
+def logged(situation: Situation, now: datetime, what: Name, who: str = SYSTEM) -> Situation:
+    """Write a line into a situation's timeline; the oldest lines give way beyond 200."""
+    entry = Entry(time=now, who=who, what=what)
+    return msgspec.structs.replace(situation, timeline=(*situation.timeline, entry)[-MAX_TIMELINE:])
+
+
+def _in_address(identifier: str) -> str:
+    """Return an identifier fit for a URL: what else stands in it, such as a tower's own number, becomes a digest."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", identifier)
+    return plain if plain == identifier else f"{plain}-{hashlib.sha256(identifier.encode()).hexdigest()[:8]}"
 
 
 def _same_family(situation: Situation, finding: Finding) -> bool:
-    kind = _KIND_OF_RULE[finding.rule]
+    kind = KIND_OF_RULE[finding.rule]
     return situation.kind == kind or (situation.kind in _TRAFFIC and kind in _TRAFFIC)
 
 
@@ -218,7 +287,13 @@ def _gap_m(here: list[RoadPlace], there: list[RoadPlace]) -> float | None:
     return max(other[0] - mine[-1], mine[0] - other[-1], 0.0)
 
 
-def logged(situation: Situation, now: datetime, what: Name, who: str = SYSTEM) -> Situation:
-    """Write a line into a situation's timeline; the oldest lines give way beyond 200."""
-    entry = Entry(time=now, who=who, what=what)
-    return msgspec.structs.replace(situation, timeline=(*situation.timeline, entry)[-MAX_TIMELINE:])
+def _ended(situation: Situation) -> tuple[Finding, ...]:
+    return tuple(msgspec.structs.replace(one, active=False) for one in situation.findings)
+
+
+def _kept(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Order findings by onset, without the oldest of those that are over beyond 50."""
+    ordered = sorted(findings, key=lambda one: (one.onset_ns, one.id))
+    over = [one.id for one in sorted(ordered, key=lambda one: one.updated_ns) if not one.active]
+    surplus = set(over[: max(len(over) - MAX_ENDED_FINDINGS, 0)])
+    return tuple(one for one in ordered if one.id not in surplus)

@@ -9,13 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import msgspec
 
 from alerts.correlate import Correlator, logged
+from alerts.desk_store import Deed, DeskChange, DeskStore, Posting, StoreConflictError, StoreUnavailableError
 from alerts.drafts import Drafter
-from alerts.lifecycle import approve, record_delivery, reject
+from alerts.lifecycle import (
+    NotAllowedError,
+    OutdatedError,
+    approve,
+    clean,
+    has_waiting,
+    record_delivery,
+    reject,
+    withdraw_draft,
+)
 from alerts.model import Alert, ChannelName, DeliveryState, Situation
 from config.catalogue.model import Name
 from config.settings import Mode
@@ -23,52 +32,20 @@ from engine.findings import Finding
 from sensors.columns import to_ns
 
 
-class Posting(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing to be sent on one channel, kept until it is."""
-
-    alert: str
-    version: int
-    channel: ChannelName
-    target: str
-
-
-class Deed(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the audit log: what a person did."""
-
-    time: datetime
-    who: str
-    action: str
-    subject: str
-    before: Alert
-    after: Alert
-
-
-class DeskChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What has to be saved together."""
-
-    situations: tuple[Situation, ...] = ()
-    alerts: tuple[Alert, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    postings: tuple[Posting, ...] = ()
-    deeds: tuple[Deed, ...] = ()
-
-
-class StoreUnavailableError(RuntimeError):
-    """The store cannot be reached now; nothing was saved."""
-
-
-class DeskStore(Protocol):
-    """Where a desk keeps its things."""
-
-    async def load(self) -> tuple[list[Situation], list[Alert]]:
-        """Return what was not over when the last process ended, and what ended lately."""
-
-    async def save(self, change: DeskChange) -> None:
-        """Save in one transaction; raise `StoreUnavailableError` when that cannot be done now."""
-
-
 class UnknownAlertError(KeyError):
     """There is no such alert."""
+
+
+class _Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person decided, and the words for the timeline."""
+
+    before: Alert
+    after: Alert
+    postings: tuple[Posting, ...]
+    action: str
+    what: Name
+    operator: str
+    now: datetime
 
 
 class Desk:
@@ -79,13 +56,19 @@ class Desk:
     correlator, mode
         How findings become situations, and in which mode drafts are written.
     store
-        Where they are kept.
+        Where they are kept. No other desk may write to it.
     publish
         Called with every situation and alert that changed, in order.
     retire
         Called with the identifiers of situations and alerts that ended long ago.
     max_unsaved_findings
         Wordings of findings kept while the database is away; beyond it the oldest are let go and counted.
+
+    Notes
+    -----
+    An alert is *held* from the moment somebody decides on it until the store has answered: meanwhile the engine does
+    not change its words. When the store does not answer, the decision is *in doubt*: nothing more happens to the alert
+    until the store can be asked what it has.
     """
 
     def __init__(
@@ -99,6 +82,7 @@ class Desk:
     ) -> None:
         self.situations: dict[str, Situation] = {}
         self.alerts: dict[str, Alert] = {}
+        self.mode: Mode = mode
         self.unsaved_findings_dropped = 0
         self.store_fault: str | None = None
         self._correlator = correlator
@@ -111,6 +95,8 @@ class Desk:
         self._unsaved_alerts: dict[str, Alert] = {}
         self._unsaved_findings: list[Finding] = []
         self._orphans: dict[str, datetime] = {}
+        self._held: set[str] = set()
+        self._doubtful: dict[str, _Decision] = {}
         self._dirty = asyncio.Event()
         self._saving = asyncio.Lock()
 
@@ -118,6 +104,11 @@ class Desk:
         """Take up where the last process left off.
 
         Findings that were active then are orphans until the engine says them again; after a grace they are closed.
+        Drafts of another mode are withdrawn: what was written in an exercise is not there to be approved in earnest.
+
+        Raises
+        ------
+        StoreUnavailableError
         """
         situations, alerts = await self._store.load()
         self.situations = {one.id: one for one in situations}
@@ -126,25 +117,27 @@ class Desk:
         self._orphans = {
             finding.id: deadline for one in situations if one.active for finding in one.findings if finding.active
         }
-        self._publish(situations, alerts)
+        foreign = [one for one in alerts if one.state == "draft" and one.mode != self.mode]
+        withdrawn = [withdraw_draft(one, now) for one in foreign]
+        self.alerts |= {one.id: one for one in withdrawn}
+        self._remember((), (), withdrawn)
+        self._publish(situations, self.alerts.values())
+        self._revise({one.situation for one in foreign}, now)
 
     def hear(self, findings: Iterable[Finding], now: datetime) -> None:
         """Take in what the engine says, and close what it no longer says since a restart."""
         changed: dict[str, Situation] = {}
         said = [*findings, *self._expired_orphans(now)]
-        for finding in said:
-            self._orphans.pop(finding.id, None)
-            self.situations, situation = self._correlator.absorb(self.situations, finding)
-            if situation is not None:
-                changed[situation.id] = situation
         if not said:
             return
-        drafts = [draft for one in changed.values() if (draft := self._proposal(one, now)) is not None]
-        for draft in drafts:
-            self.alerts[draft.id] = draft
-        self._remember(said, changed.values(), drafts)
+        for finding in said:
+            self._orphans.pop(finding.id, None)
+            self.situations, situations = self._correlator.absorb(self.situations, finding)
+            changed |= {one.id: one for one in situations}
+        self._remember(said, changed.values(), ())
+        self._publish(changed.values(), ())
+        self._revise(changed, now)
         self._prune(now)
-        self._publish(changed.values(), drafts)
 
     async def approve(self, alert: str, operator: str, version: int, now: datetime) -> Alert:
         """Approve a draft: saved with its postings in one transaction, then published.
@@ -153,27 +146,48 @@ class Desk:
         ------
         UnknownAlertError
         NotAllowedError, OutdatedError
-            From the lifecycle.
+            From the lifecycle; also when the alert is of another mode, or somebody else changed it in the store.
         StoreUnavailableError
-            If it cannot be saved: then it is not approved.
+            If the store does not answer. The alert then stays a draft until the store can be asked whether it has the
+            decision; if it has, the decision counts.
         """
         async with self._saving:
-            before = self._alert(alert)
+            before = await self._decidable(alert)
             after = approve(before, operator, version, now)
             postings = tuple(
                 Posting(alert=after.id, version=after.version, channel=one.channel, target=one.target)
                 for one in after.deliveries
             )
             what = self._correlator.words.say("log", "approved", alert=after.text)
-            return await self._decide("approve", before, after, postings, what, operator, now)
+            return await self._decide(
+                _Decision(
+                    before=before,
+                    after=after,
+                    postings=postings,
+                    action="approve",
+                    what=what,
+                    operator=clean(operator),
+                    now=now,
+                )
+            )
 
     async def reject(self, alert: str, operator: str, version: int, reason: str, now: datetime) -> Alert:
         """Turn a draft down; raises as `approve` does."""
         async with self._saving:
-            before = self._alert(alert)
+            before = await self._decidable(alert)
             after = reject(before, operator, version, reason, now)
-            what = self._correlator.words.say("log", "rejected", reason=reason)
-            return await self._decide("reject", before, after, (), what, operator, now)
+            what = self._correlator.words.say("log", "rejected", reason=clean(reason))
+            return await self._decide(
+                _Decision(
+                    before=before,
+                    after=after,
+                    postings=(),
+                    action="reject",
+                    what=what,
+                    operator=clean(operator),
+                    now=now,
+                )
+            )
 
     def deliver(
         self,
@@ -195,7 +209,13 @@ class Desk:
             self._publish((), (after,))
 
     async def run(self, retry_s: float = 1.0) -> None:
-        """Save what the engine said, for ever; when the database is away, go on trying."""
+        """Save what the engine said, for ever; when the database is away, go on trying.
+
+        Raises
+        ------
+        StoreConflictError
+            If somebody else writes to the store: the process has to start anew from what is there.
+        """
         while True:
             await self._dirty.wait()
             self._dirty.clear()
@@ -207,17 +227,19 @@ class Desk:
                 await asyncio.sleep(retry_s)
 
     async def flush(self) -> None:
-        """Save all that is unsaved.
+        """Save all that is unsaved, and find out about decisions in doubt.
 
         Raises
         ------
-        StoreUnavailableError
+        StoreUnavailableError, StoreConflictError
             Then it stays unsaved.
         """
         async with self._saving:
-            situations, alerts = self._unsaved_situations, self._unsaved_alerts
-            findings = self._unsaved_findings
+            for alert in list(self._doubtful):
+                await self._resolve(alert)
+            situations, alerts, findings = self._unsaved_situations, self._unsaved_alerts, self._unsaved_findings
             self._unsaved_situations, self._unsaved_alerts, self._unsaved_findings = {}, {}, []
+            saved = False
             try:
                 await self._store.save(
                     DeskChange(
@@ -226,41 +248,93 @@ class Desk:
                         findings=tuple(findings),
                     )
                 )
-            except StoreUnavailableError:
-                self._unsaved_situations = situations | self._unsaved_situations
-                self._unsaved_alerts = alerts | self._unsaved_alerts
-                self._unsaved_findings = [*findings, *self._unsaved_findings]
-                raise
+                saved = True
+            finally:
+                if not saved:
+                    self._unsaved_situations = situations | self._unsaved_situations
+                    self._unsaved_alerts = alerts | self._unsaved_alerts
+                    self._unsaved_findings = [*findings, *self._unsaved_findings]
             self.store_fault = None
 
-    async def _decide(
-        self,
-        action: str,
-        before: Alert,
-        after: Alert,
-        postings: tuple[Posting, ...],
-        what: Name,
-        operator: str,
-        now: datetime,
-    ) -> Alert:
-        situation = self.situations.get(before.situation)
-        changed = () if situation is None else (logged(situation, now, what, who=operator.strip()),)
-        deed = Deed(time=now, who=operator.strip(), action=action, subject=before.id, before=before, after=after)
-        await self._store.save(DeskChange(situations=changed, alerts=(after,), postings=postings, deeds=(deed,)))
-        # The engine may have spoken meanwhile: its newer situation keeps its words and gets the line as well.
-        for one in changed:
-            latest = self.situations.get(one.id, one)
-            kept = one if latest is situation else logged(latest, now, what, who=operator.strip())
-            self.situations[one.id] = kept
-            self._remember((), (kept,), ())
-        self._unsaved_alerts.pop(after.id, None)
-        self.alerts[after.id] = after
-        self._publish([self.situations[one.id] for one in changed], (after,))
-        return after
+    async def _decidable(self, alert: str) -> Alert:
+        if alert in self._doubtful:
+            await self._resolve(alert)
+        try:
+            found = self.alerts[alert]
+        except KeyError:
+            raise UnknownAlertError(alert) from None
+        if found.mode != self.mode:
+            raise NotAllowedError(f"alert {alert}: expected one of mode {self.mode}, was of mode {found.mode}")
+        return found
 
-    def _proposal(self, situation: Situation, now: datetime) -> Alert | None:
-        mine = sorted((one for one in self.alerts.values() if one.situation == situation.id), key=_age)
-        return self._drafter.propose(situation, mine, now)
+    async def _decide(self, decision: _Decision) -> Alert:
+        alert = decision.before.id
+        situation = self.situations.get(decision.before.situation)
+        lined = () if situation is None else (_lined(situation, decision),)
+        deed = Deed(
+            time=decision.now,
+            who=decision.operator,
+            action=decision.action,
+            subject=alert,
+            before=decision.before,
+            after=decision.after,
+        )
+        change = DeskChange(situations=lined, alerts=(decision.after,), postings=decision.postings, deeds=(deed,))
+        self._held.add(alert)
+        saved = False
+        try:
+            await self._store.save(change)
+            saved = True
+        except StoreConflictError as exc:
+            raise OutdatedError(f"alert {alert}: expected the version that is stored, was another; look again") from exc
+        finally:
+            self._held.discard(alert)
+            if not saved:
+                self._doubtful[alert] = decision
+                self._dirty.set()
+        self._count(decision)
+        return decision.after
+
+    def _count(self, decision: _Decision) -> None:
+        """Let a saved decision count; the engine may have spoken meanwhile, so the situation gets its line only now."""
+        self._unsaved_alerts.pop(decision.after.id, None)
+        self.alerts[decision.after.id] = decision.after
+        situation = self.situations.get(decision.after.situation)
+        lined = () if situation is None else (_lined(situation, decision),)
+        self.situations |= {one.id: one for one in lined}
+        self._remember((), lined, ())
+        self._publish(lined, (decision.after,))
+        self._revise({decision.after.situation}, decision.now)
+
+    async def _resolve(self, alert: str) -> None:
+        """Ask the store what became of a decision in doubt, and go by what it has."""
+        decision = self._doubtful[alert]
+        stored = await self._store.alert(alert)
+        del self._doubtful[alert]
+        mine = self.alerts.get(alert, decision.before)
+        if stored == decision.after:
+            self._count(decision)
+        elif stored is not None and stored.version > mine.version:
+            self._unsaved_alerts.pop(alert, None)
+            self.alerts[alert] = stored
+            self._publish((), (stored,))
+        else:
+            self._revise({mine.situation}, decision.now)
+
+    def _revise(self, situations: Iterable[str], now: datetime) -> None:
+        """Write, renew or withdraw the drafts of situations; those that are held stay as they are."""
+        drafts = []
+        for name in situations:
+            mine = sorted((one for one in self.alerts.values() if one.situation == name), key=_age)
+            if name not in self.situations or any(one.id in self._held or one.id in self._doubtful for one in mine):
+                continue
+            draft = self._drafter.propose(self.situations[name], mine, now)
+            if draft is not None:
+                drafts.append(draft)
+                self.alerts[draft.id] = draft
+        if drafts:
+            self._remember((), (), drafts)
+            self._publish((), drafts)
 
     def _remember(self, findings: Iterable[Finding], situations: Iterable[Situation], alerts: Iterable[Alert]) -> None:
         self._unsaved_findings += findings
@@ -273,37 +347,40 @@ class Desk:
         self._dirty.set()
 
     def _expired_orphans(self, now: datetime) -> list[Finding]:
-        if not self._orphans:
-            return []
         over = {name for name, deadline in self._orphans.items() if now >= deadline}
+        if not over:
+            return []
         return [
             msgspec.structs.replace(finding, active=False, updated_ns=to_ns(now))
             for one in self.situations.values()
             for finding in one.findings
-            if finding.id in over
+            if finding.id in over and finding.active
         ]
 
     def _prune(self, now: datetime) -> None:
-        """Let go of what ended long ago; it stays in the database."""
+        """Let go of what ended long ago, unless it waits to be sent; it stays in the database."""
         numbers = self._correlator.numbers
-        ended = sorted((one for one in self.situations.values() if not one.active), key=lambda one: one.updated)
+        needed = {
+            one.situation
+            for one in self.alerts.values()
+            if has_waiting(one) or one.id in self._held or one.id in self._doubtful
+        }
+        ended = [one for one in self.situations.values() if not one.active and one.id not in needed]
+        ended.sort(key=lambda one: (one.updated, one.id))
         oldest = now - timedelta(seconds=numbers["keep_ended_s"].value)
         surplus = max(len(ended) - int(numbers["keep_ended_max"].value), 0)
         gone = {one.id for place, one in enumerate(ended) if place < surplus or one.updated < oldest}
         if not gone:
             return
         alerts = [alert.id for alert in self.alerts.values() if alert.situation in gone]
-        for name in gone:
-            del self.situations[name]
+        self.situations = {name: one for name, one in self.situations.items() if name not in gone}
         for name in alerts:
             del self.alerts[name]
         self._retire(gone, alerts)
 
-    def _alert(self, alert: str) -> Alert:
-        try:
-            return self.alerts[alert]
-        except KeyError:
-            raise UnknownAlertError(alert) from None
+
+def _lined(situation: Situation, decision: _Decision) -> Situation:
+    return logged(situation, decision.now, decision.what, who=decision.operator)
 
 
 def _age(alert: Alert) -> tuple[datetime, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
-from alerts.correlate import Correlator, lead_finding
+from alerts.correlate import Correlator, corridor_of, lead_finding, live_findings
 from alerts.gazetteer import RoadPlace
 from alerts.lifecycle import withdraw_draft
 from alerts.model import SYSTEM, Alert, SignText, Situation
-from config.catalogue.model import Name, Sign
+from alerts.wording import mark_multi
+from config.catalogue.model import Name
 from config.settings import Mode
 from engine.findings import Finding, HazardLevel, Rule
 
@@ -25,14 +27,14 @@ class Drafter:
     correlator: Correlator
     mode: Mode
 
-    def propose(self, situation: Situation, alerts: list[Alert], now: datetime) -> Alert | None:
+    def propose(self, situation: Situation, alerts: Sequence[Alert], now: datetime) -> Alert | None:
         """Say what should become of a situation's draft.
 
         Parameters
         ----------
         situation : Situation
-        alerts : list of Alert
-            Those of this situation, oldest first.
+        alerts : sequence of Alert
+            All of this situation, oldest first; those of other modes count for nothing but the numbering.
         now : datetime
 
         Returns
@@ -49,7 +51,8 @@ class Drafter:
         ------
         Own construction.
         """
-        latest = alerts[-1] if alerts else None
+        mine = [one for one in alerts if one.mode == self.mode]
+        latest = mine[-1] if mine else None
         if latest is not None and latest.state == "draft":
             if not situation.active:
                 return withdraw_draft(latest, now)
@@ -76,6 +79,8 @@ class Drafter:
 
     def _refreshed(self, draft: Alert, situation: Situation, now: datetime) -> Alert | None:
         lead = lead_finding(situation)
+        if lead.rule is Rule.FIRE_BEARING:
+            return None  # the position is lost, the fire is not: the last words stand
         fresh = msgspec.structs.replace(
             draft,
             level=situation.level,
@@ -88,51 +93,43 @@ class Drafter:
         return msgspec.structs.replace(fresh, version=draft.version + 1, updated=now)
 
     def _text(self, situation: Situation, lead: Finding) -> Name:
-        fields = self.correlator.fields(lead)
-        kind = "congestion" if situation.kind == "incident" and "event" not in fields else situation.kind
-        return self._marked(self.correlator.words.say(kind, "text", **fields))
-
-    def _marked(self, text: Name) -> Name:
         """Put the mode in front, in words, of everything that does not mean it."""
+        text = self.correlator.wording.text(lead, corridor_of(situation, self.correlator.gazetteer))
         if self.mode == "live":
             return text
         mark = self.correlator.words.say(self.mode)
         return Name(ko=mark.ko + text.ko, en=mark.en + text.en)
 
     def _signs(self, situation: Situation, lead: Finding) -> tuple[SignText, ...]:
-        fields = self.correlator.fields(lead)
-        kind = "congestion" if situation.kind == "incident" and "event" not in fields else situation.kind
+        wording, gazetteer, numbers = self.correlator.wording, self.correlator.gazetteer, self.correlator.numbers
+        ends = self._upstream_ends(situation, lead) if wording.on_road(lead) else []
+        if ends:
+            before = [found for end in ends for found in gazetteer.signs_before(end, numbers["signs_before_m"].value)]
+            near = sorted(before, key=lambda found: (found[1], found[0].id))
+        else:
+            near = gazetteer.signs_around((lead.lon_deg, lead.lat_deg), numbers["signs_around_m"].value)
         texts = []
-        for sign, distance_m in self._signs_near(situation, lead):
-            told_km = max(round(distance_m / 1000.0), 1)
-            multi = self.correlator.words.say(kind, "sign", distance_km=told_km, **fields).ko
-            texts.append(SignText(sign.id, self._marked_multi(multi)))
+        for sign, distance_m in near[: int(numbers["signs_max"].value)]:
+            multi = wording.sign(lead, distance_m, ahead=bool(ends))
+            if self.mode != "live":
+                multi = mark_multi(self.correlator.words.say(self.mode).ko.strip(), multi)
+            texts.append(SignText(sign.id, multi))
         return tuple(texts)
 
-    def _marked_multi(self, multi: str) -> str:
-        if self.mode == "live":
-            return multi
-        mark = self.correlator.words.say(self.mode).ko.strip().replace("[", "[[").replace("]", "]]")
-        return f"[jp3]{mark}[nl]{multi.removeprefix('[jp3]')}"
-
-    def _signs_near(self, situation: Situation, lead: Finding) -> list[tuple[Sign, float]]:
-        numbers, gazetteer = self.correlator.numbers, self.correlator.gazetteer
-        most = int(numbers["signs_max"].value)
-        tail = self._upstream_end(situation)
-        if tail is not None:
-            return gazetteer.signs_before(tail, numbers["signs_before_m"].value)[:most]
-        around = gazetteer.signs_around((lead.lon_deg, lead.lat_deg), numbers["signs_around_m"].value)
-        return around[:most]
-
-    def _upstream_end(self, situation: Situation) -> RoadPlace | None:
-        """Return the place that drivers reach first, for a situation on a road."""
-        if situation.kind == "fire":
-            return None
-        live = [one for one in situation.findings if one.active] or list(situation.findings)
+    def _upstream_ends(self, situation: Situation, lead: Finding) -> list[RoadPlace]:
+        """Return the place that drivers reach first; one for each direction while the direction is not known."""
+        gazetteer = self.correlator.gazetteer
+        corridor = corridor_of(situation, gazetteer)
+        own = [place for device in lead.devices if (place := gazetteer.place_of(device))]
+        if corridor is None:
+            return gazetteer.places_near(lead.lon_deg, lead.lat_deg, gazetteer.road(own[-1].corridor))
         places = [
-            place for one in live for device in one.devices if (place := self.correlator.gazetteer.place_of(device))
+            place
+            for one in live_findings(situation)
+            for device in one.devices
+            if (place := gazetteer.place_of(device)) and place.corridor == corridor
         ]
-        return min(places, key=lambda place: place.chainage_m, default=None)
+        return [min(places, key=lambda place: place.chainage_m)]
 
 
 def _same_message(one: Alert, other: Alert) -> bool:

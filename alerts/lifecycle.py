@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 
 import msgspec
 
-from alerts.model import Alert, Delivery, DeliveryState
+from alerts.model import Alert, ChannelName, Delivery, DeliveryState
+
+MAX_REASON = 500
+_FOLLOWS: dict[DeliveryState, frozenset[DeliveryState]] = {
+    "waiting": frozenset({"waiting"}),
+    "sent": frozenset({"waiting"}),
+    "failed": frozenset({"waiting", "sent"}),
+    "refused": frozenset({"waiting", "sent", "failed", "refused"}),
+    "shown": frozenset({"waiting", "sent", "failed", "refused", "shown"}),
+}
+"""Each state with those that it may follow: the target's own answer outweighs what we know of the way to it."""
 
 
 class LifecycleError(ValueError):
@@ -77,7 +88,8 @@ def reject(alert: Alert, operator: str, version: int, reason: str, now: datetime
         If the alert is not a draft or has another version.
     """
     operator = _decider(alert, operator, version)
-    if not reason.strip():
+    reason = clean(reason)[:MAX_REASON]
+    if not reason:
         raise NotAllowedError("reason: expected why the alert is turned down, was empty")
     return msgspec.structs.replace(
         alert,
@@ -86,7 +98,7 @@ def reject(alert: Alert, operator: str, version: int, reason: str, now: datetime
         approved_by=None,
         decided=now,
         updated=now,
-        reason=f"{operator}: {reason.strip()}",
+        reason=f"{operator}: {reason}",
     )
 
 
@@ -104,18 +116,20 @@ def withdraw_draft(alert: Alert, now: datetime) -> Alert:
 
 
 def record_delivery(
-    alert: Alert, channel: str, target: str, state: DeliveryState, now: datetime, detail: str | None = None
+    alert: Alert,
+    channel: ChannelName,
+    target: str,
+    state: DeliveryState,
+    now: datetime,
+    detail: str | None = None,
 ) -> Alert:
     """Note what became of one delivery; a repeated fact changes nothing.
 
-    A sign may answer before its command is noted as sent: ``sent`` only ever follows ``waiting``.
+    A sign may answer before its command is noted as sent: ``sent`` only ever follows ``waiting``. What was shown stays
+    shown; that the sign took it off its face later becomes the detail.
     """
     deliveries = tuple(
-        Delivery(channel=one.channel, target=one.target, state=state, time=now, detail=detail)
-        if (one.channel, one.target) == (channel, target)
-        and (one.state, one.detail) != (state, detail)
-        and (state != "sent" or one.state == "waiting")
-        else one
+        _next(one, state, now, detail) if (one.channel, one.target) == (channel, target) else one
         for one in alert.deliveries
     )
     if deliveries == alert.deliveries:
@@ -123,14 +137,40 @@ def record_delivery(
     return msgspec.structs.replace(alert, version=alert.version + 1, updated=now, deliveries=deliveries)
 
 
+def has_waiting(alert: Alert) -> bool:
+    """Tell whether something of an alert has still to be sent."""
+    return any(one.state == "waiting" for one in alert.deliveries)
+
+
+def clean(text: str) -> str:
+    """Return a text without what cannot be seen: controls become spaces, formats and spaces at the ends go."""
+    seen = "".join(" " if unicodedata.category(one) in {"Cc", "Zl", "Zp"} else one for one in text)
+    return "".join(one for one in seen if unicodedata.category(one) not in {"Cf", "Cs"}).strip()
+
+
+def _next(one: Delivery, state: DeliveryState, now: datetime, detail: str | None) -> Delivery:
+    if one.state == "shown" and state == "refused":
+        state = "shown"
+    if one.state not in _FOLLOWS[state] or (one.state, one.detail) == (state, detail):
+        return one
+    return Delivery(channel=one.channel, target=one.target, state=state, time=now, detail=detail)
+
+
 def _decider(alert: Alert, operator: str, version: int) -> str:
-    operator = operator.strip()
+    operator = clean(operator)
     if not operator:
         raise NotAllowedError("operator: expected a name, was empty")
-    if operator.casefold() == alert.author.casefold():
+    if _same_person(operator, alert.author):
         raise NotAllowedError(f"operator: expected somebody other than the author, was {operator!r}")
     if alert.state != "draft":
         raise OutdatedError(f"alert {alert.id}: expected a draft, was {alert.state}")
     if alert.version != version:
         raise OutdatedError(f"alert {alert.id}: expected version {alert.version}, was {version}; look at it again")
     return operator
+
+
+def _same_person(one: str, other: str) -> bool:
+    def key(name: str) -> str:
+        return "".join(unicodedata.normalize("NFKC", clean(name)).casefold().split())
+
+    return key(one) == key(other)

@@ -32,7 +32,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """The one living record of a real-world event.
 
-    ``level`` is the highest that its findings reached; it does not fall by itself.
+    ``level`` is the highest that its findings reached; it does not fall by itself. ``confidence`` is 0 to 1;
+    ``line`` runs along the queue or the bearing, longitude before latitude. [deg]
     """
 
     id: str
@@ -95,12 +96,14 @@ class LiveText(msgspec.Struct, frozen=True):
     """Words that mean it."""
 
     text: Name
+    signs: tuple[SignText, ...]
 
 
 class ExerciseText(msgspec.Struct, frozen=True):
     """Words of an exercise; they say so themselves."""
 
     text: Name
+    signs: tuple[SignText, ...]
 
 
 class TestText(msgspec.Struct, frozen=True):
@@ -108,6 +111,7 @@ class TestText(msgspec.Struct, frozen=True):
 
     __test__ = False
     text: Name
+    signs: tuple[SignText, ...]
 
 
 SpokenText = LiveText | ExerciseText | TestText

@@ -5,35 +5,54 @@ from __future__ import annotations
 from typing import assert_never
 
 from alerts.model import Alert, ExerciseText, LiveText, SpokenText, TestText
+from alerts.wording import is_marked
 from config.catalogue.model import Name
+from config.settings import Mode
+
+MARKS: dict[Mode, Name] = {
+    "exercise": Name("[훈련]", "[EXERCISE]"),
+    "test": Name("[시험]", "[TEST]"),
+}
+"""What words that do not mean it begin with; those of ``config/templates`` have to agree."""
 
 
 class WrongModeError(TypeError):
     """Words of one mode were handed to a channel of another."""
 
 
-def spoken(alert: Alert) -> SpokenText:
-    """Return the words of an alert as the type of its mode.
+def spoken(alert: Alert, mode: Mode) -> SpokenText:
+    """Return the words of an alert as the type of the mode.
 
     Raises
     ------
     WrongModeError
-        If the words of an exercise or test do not say so themselves.
+        If the alert is of another mode, if the words of an exercise or test do not say so themselves, or if words that
+        mean it say that they do not.
     """
-    match alert.mode:
+    if alert.mode != mode:
+        raise WrongModeError(f"alert {alert.id}: expected one of mode {mode}, was of mode {alert.mode}")
+    match mode:
         case "live":
-            return LiveText(alert.text)
+            for mark in MARKS.values():
+                if alert.text.ko.startswith(mark.ko) or alert.text.en.startswith(mark.en):
+                    raise WrongModeError(f"alert {alert.id}: expected words that mean it, was {alert.text.ko[:30]!r}")
+            return LiveText(alert.text, alert.signs)
         case "exercise":
-            return ExerciseText(_says(alert, "[훈련]", "[EXERCISE]"))
+            _require_marks(alert, MARKS[mode])
+            return ExerciseText(alert.text, alert.signs)
         case "test":
-            return TestText(_says(alert, "[시험]", "[TEST]"))
+            _require_marks(alert, MARKS[mode])
+            return TestText(alert.text, alert.signs)
         case _:
-            assert_never(alert.mode)
+            assert_never(mode)
 
 
-def _says(alert: Alert, *marks: str) -> Name:
-    texts = (alert.text.ko, alert.text.en)
-    for text, mark in zip(texts, marks, strict=True):
-        if not text.startswith(mark):
-            raise WrongModeError(f"alert {alert.id}: expected a text that begins with {mark}, was {text[:30]!r}")
-    return alert.text
+def _require_marks(alert: Alert, mark: Name) -> None:
+    for text, begin in ((alert.text.ko, mark.ko), (alert.text.en, mark.en)):
+        if not text.startswith(begin):
+            raise WrongModeError(f"alert {alert.id}: expected a text that begins with {begin}, was {text[:30]!r}")
+    for sign in alert.signs:
+        if not is_marked(mark.ko, sign.multi):
+            raise WrongModeError(
+                f"alert {alert.id}, sign {sign.sign}: expected a first line {mark.ko}, was {sign.multi[:30]!r}"
+            )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -31,17 +33,42 @@ def load_numbers(group: str, folder: Path = THRESHOLDS) -> dict[str, Number]:
     group
         Name of the file without ``.toml``.
     folder
-        Where the tables are; a deployment may bring its own.
+        Where the tables are; a deployment may bring its own, with the same entries as those that come along.
 
     Raises
     ------
     NumberError
-        If the file is missing or an entry is not a number with unit and source.
+        If the file is missing, an entry is not a finite number with unit and source, or an entry is missing or more
+        than there should be.
     """
-    path = folder / f"{group}.toml"
+    numbers = _read(folder / f"{group}.toml")
+    if folder != THRESHOLDS:
+        wanted = _read(THRESHOLDS / f"{group}.toml").keys()
+        for entry in sorted(wanted ^ numbers.keys()):
+            problem = "expected a number, was missing" if entry in wanted else "expected no such entry, was there"
+            raise NumberError(f"{folder / group}.toml: {entry}: {problem}")
+    return numbers
+
+
+def _read(path: Path) -> dict[str, Number]:
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=dict[str, Number])
+        table = msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         raise NumberError(f"{path}: expected a table of thresholds, was missing") from None
-    except msgspec.MsgspecError as exc:
-        raise NumberError(f"{path}: {exc}") from None
+    except OSError as exc:
+        raise NumberError(f"{path}: expected a file that can be read ({exc.strerror})") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise NumberError(f"{path}: expected TOML ({exc})") from None
+    return {entry: _number(value, f"{path}: {entry}") for entry, value in table.items()}
+
+
+def _number(value: object, where: str) -> Number:
+    try:
+        number = msgspec.convert(value, Number)
+    except msgspec.ValidationError as exc:
+        problem, _, path = str(exc).replace(", got ", ", was ").partition(" - at `$")
+        field = path.rstrip("`")
+        raise NumberError(f"{where}{field}: {problem[:1].lower()}{problem[1:]}") from None
+    if not math.isfinite(number.value):
+        raise NumberError(f"{where}.value: expected a finite number, was {number.value}")
+    return number

@@ -1,10 +1,10 @@
-"""Settings: defaults, then a TOML file, then the environment; whoever comes later wins."""
+"""Settings: defaults, then a TOML file, then the environment, then the command line; whoever comes later wins."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import platformdirs
@@ -15,7 +15,7 @@ Mode = Literal["live", "exercise", "test"]
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names where it stands and what was expected."""
+    """A setting that cannot be used; the message names where it stands, what was expected and what was there."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clock: Literal["wall", "device"] = "wall"
     """``device``: the engine's time is that of the messages, for replays."""
     tick_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
+    """Time between two steps of the engine. [ms]"""
     thresholds: str = ""
     """Folder with other tables of thresholds; empty = those that come along."""
     log_format: Literal["text", "json"] = "text"
@@ -51,7 +52,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def data_path(self) -> Path:
         """The data folder, not yet made."""
-        return Path(self.data_dir) if self.data_dir else Path(platformdirs.user_data_dir("gwanje", appauthor=False))
+        if self.data_dir:
+            return Path(self.data_dir).expanduser()
+        return Path(platformdirs.user_data_dir("gwanje", appauthor=False))
+
+
+_KINDS = get_type_hints(Settings, include_extras=True)
 
 
 def load_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
@@ -60,7 +66,7 @@ def load_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
     Parameters
     ----------
     environment
-        Usually ``os.environ``.
+        Usually ``os.environ``. Names that are no setting are left alone, for others may share the prefix.
     **arguments
         From the command line; None = not given.
 
@@ -72,28 +78,40 @@ def load_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
     values: dict[str, Any] = {}
     file = environment.get(f"{PREFIX}CONFIG")
     if file:
-        values |= _from_file(Path(file))
-    fields = get_type_hints(Settings, include_extras=True)
-    for name, kind in fields.items():
+        values |= _from_file(Path(file).expanduser())
+    for name in _KINDS:
         text = environment.get(f"{PREFIX}{name.upper()}")
         if text is not None:
-            values[name] = _convert(text, kind, f"{PREFIX}{name.upper()}")
-    values |= {name: value for name, value in arguments.items() if value is not None}
-    try:
-        return msgspec.convert(values, Settings)
-    except msgspec.ValidationError as exc:
-        raise SettingsError(f"settings: {exc}") from None
+            values[name] = _checked(name, text, f"{PREFIX}{name.upper()}", strict=False)
+    for name, value in arguments.items():
+        if value is not None:
+            values[name] = _checked(name, value, f"--{name.replace('_', '-')}", strict=True)
+    return Settings(**values)
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        return dict(msgspec.to_builtins(msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])))
-    except (OSError, msgspec.MsgspecError) as exc:
-        raise SettingsError(f"{path}: {exc}") from None
+        table = msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError as exc:
+        raise SettingsError(f"{PREFIX}CONFIG: expected a file that can be read, was {path} ({exc.strerror})") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path}: expected TOML ({exc})") from None
+    return {name: _checked(name, value, f"{path}: {name}", strict=True) for name, value in table.items()}
 
 
-def _convert(text: str, kind: Any, name: str) -> Any:
+def _checked(name: str, value: Any, where: str, *, strict: bool) -> Any:
+    if name not in _KINDS:
+        raise SettingsError(f"{where}: expected a setting out of {', '.join(_KINDS)}, was unknown")
     try:
-        return msgspec.convert(text, kind, strict=False)
-    except msgspec.ValidationError as exc:
-        raise SettingsError(f"{name}: {exc}".replace(", got ", ", was ")) from None
+        return msgspec.convert(value, _KINDS[name], strict=strict)
+    except msgspec.ValidationError:
+        raise SettingsError(f"{where}: expected {_expectation(_KINDS[name])}, was {value!r}") from None
+
+
+def _expectation(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if get_origin(kind) is Annotated:
+        _, bounds = get_args(kind)
+        return f"a whole number from {bounds.ge} to {bounds.le}"
+    return "a text"

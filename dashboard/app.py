@@ -1,51 +1,23 @@
-"""The web application: routes, websockets, the page, and the headers that guard it."""
+"""The web application: routes, websockets, the page, and the guard before them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
-from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.gazetteer import Gazetteer
+from dashboard.guard import Guard
+from dashboard.replies import json_reply
 from dashboard.routes.alerts import alert_routes
 from dashboard.routes.devices import device_routes
 from dashboard.routes.health import health_routes
 from dashboard.routes.region import region_routes
 from dashboard.services import Services
 from dashboard.sockets import socket_routes
-
-SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; "
-    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-
-
-class SecurityHeaders:
-    """Puts the headers on every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and mark its answer."""
-
-        async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, marked)
 
 
 def create_app(services: Services, gazetteer: Gazetteer) -> FastAPI:
@@ -56,9 +28,9 @@ def create_app(services: Services, gazetteer: Gazetteer) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
+        exception_handlers={RequestValidationError: _not_understood, Exception: _our_fault},
     )
-    app.add_middleware(SecurityHeaders)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(services.allowed_hosts), www_redirect=False)
+    app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     app.include_router(health_routes(services))
     app.include_router(region_routes(services.catalogue))
     app.include_router(alert_routes(services))
@@ -67,3 +39,26 @@ def create_app(services: Services, gazetteer: Gazetteer) -> FastAPI:
     if (services.web / "index.html").is_file():
         app.mount("/", StaticFiles(directory=services.web, html=True), name="web")
     return app
+
+
+async def _not_understood(_request: Request, exc: Exception) -> Response:
+    """Say in one text what is wrong with a request: each field, what was expected and what was there."""
+    problems: Sequence[dict[str, object]] = exc.errors() if isinstance(exc, RequestValidationError) else ()
+    said = []
+    for problem in problems[:10]:
+        place = problem.get("loc")
+        names = [str(name) for name in place[1:]] if isinstance(place, tuple) else []
+        was = problem.get("input")
+        shown = "missing" if problem.get("type") == "missing" else repr(was)[:80]
+        said.append(f"{'.'.join(names) or 'body'}: expected otherwise ({problem.get('msg')}), was {shown}")
+    return _with_status(422, "; ".join(said) or "the request cannot be read")
+
+
+async def _our_fault(_request: Request, _exc: Exception) -> Response:
+    return _with_status(500, "something went wrong in the server; its log says what")
+
+
+def _with_status(status: int, detail: str) -> Response:
+    reply = json_reply({"detail": detail})
+    reply.status_code = status
+    return reply

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import structlog
 
 from alerts.courier import Waiting
+from alerts.desk_store import StoreUnavailableError
 from alerts.model import Alert
 from alerts.spoken import spoken
 from config.settings import Mode
-from storage.database import Database
+from config.words import LANGUAGES
+from storage.database import Connection, Database
 from storage.desk_store import available
 from storage.repositories.citizens import CitizenEntry, CitizenMessage, Recovery, append_messages, recover
 
-LANGUAGES = ("ko", "en")
+log = structlog.get_logger(__name__)
 QUEUE = 100
 """Alerts that may wait for one reader; who falls behind by more is closed and recovers by offset."""
+MOST_READERS = 10_000
+_RETRY_S = 1.0
+_PAGE = 500
+
+
+class TooManyReadersError(RuntimeError):
+    """There is no room for another subscription."""
 
 
 class Reader:
-    """One subscriber: what waits for them, in order."""
+    """One subscriber: what waits for them, in order, and the offset that they begin behind."""
 
-    def __init__(self, district: str, language: str) -> None:
+    def __init__(self, district: str, language: str, after: int) -> None:
         self.district = district
         self.language = language
+        self.after = after
         self.waiting: asyncio.Queue[tuple[int, bytes]] = asyncio.Queue(QUEUE)
         self.overrun = asyncio.Event()
 
@@ -43,25 +54,58 @@ class CitizenHub:
     """Readers by district and language, and the log that they recover from.
 
     It is also the channel ``subscribers``: sending an alert is appending it to the log, once, in the transaction that
-    settles the posting, and then showing it to whoever reads.
+    settles its posting. What readers are shown is always the log, in its order and without a gap, also when the answer
+    to a commit was lost on the way.
+
+    Parameters
+    ----------
+    database
+        For the log.
+    reading
+        For readers who recover; another pool, so that a crowd of them keeps no alert waiting.
+    epoch, mode
+        Of the log, and of the alerts that are taken.
     """
 
-    def __init__(self, database: Database, epoch: str, mode: Mode, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, reading: Database, epoch: str, mode: Mode) -> None:
         self.epoch = epoch
-        self.mode = mode
+        self.mode: Mode = mode
         self.sent_frames = 0
+        self.readers_overrun = 0
+        self.shown = 0
+        """Offset up to which the log was shown."""
         self._database = database
-        self._clock = clock
+        self._reading = reading
         self._readers: dict[tuple[str, str], set[Reader]] = {}
+        self._behind = asyncio.Event()
+        self._showing = asyncio.Lock()
 
     @property
     def reader_count(self) -> int:
         """Number of open subscriptions."""
         return sum(len(readers) for readers in self._readers.values())
 
+    async def begin(self) -> None:
+        """Find the end of the log: what is in it was shown by an earlier process, or is recovered.
+
+        Raises
+        ------
+        StoreUnavailableError
+        """
+        async with available(self._database) as connection:
+            self.shown = (await recover(connection, self.epoch, 0, district="", language="")).offset
+
     def open(self, district: str, language: str) -> Reader:
-        """Open a subscription; from now on nothing is missed."""
-        reader = Reader(district, language)
+        """Open a subscription; from now on nothing is missed.
+
+        Raises
+        ------
+        TooManyReadersError
+            At 10,000 of them.
+        """
+        if self.reader_count >= MOST_READERS:
+            raise TooManyReadersError(f"readers: expected fewer than {MOST_READERS}, was full")
+        reader = Reader(district, language, self.shown)
         self._readers.setdefault((district, language), set()).add(reader)
         return reader
 
@@ -74,19 +118,26 @@ class CitizenHub:
             self._readers.pop(key, None)
 
     async def recover(self, epoch: str, offset: int, district: str, language: str) -> Recovery:
-        """Return what a reader missed since an offset of an epoch."""
-        async with available(self._database) as connection:
+        """Return what a reader missed since an offset of an epoch.
+
+        Raises
+        ------
+        StoreUnavailableError
+        """
+        async with available(self._reading) as connection:
             return await recover(connection, epoch, offset, district=district, language=language)
 
-    async def newest_offset(self) -> int:
-        """Return the newest offset of the present epoch."""
-        async with available(self._database) as connection:
-            found = await recover(connection, self.epoch, 0, district="", language="")
-        return found.offset
-
     async def send(self, posting: Waiting, alert: Alert, now: datetime) -> None:
-        """Append an alert to the log and show it; a repetition of what was settled does nothing."""
-        text = spoken(alert).text
+        """Append an alert to the log and show it; a repetition of what was settled appends nothing.
+
+        Raises
+        ------
+        WrongModeError
+            If the alert is of another mode.
+        StoreUnavailableError
+            If the log does not answer. What it took all the same is shown by `run`.
+        """
+        text = spoken(alert, self.mode).text
         messages = [
             CitizenMessage(
                 alert=alert.id,
@@ -97,22 +148,47 @@ class CitizenHub:
             )
             for language in LANGUAGES
         ]
-        async with available(self._database) as connection:
-            cursor = await connection.execute(
-                "UPDATE gwanje.outbox SET state = 'sent', updated = %s WHERE id = %s AND state = 'waiting'",
-                [now, posting.number],
-            )
-            if cursor.rowcount != 1:
-                return
-            offsets = await append_messages(connection, self.epoch, messages)
-        self._show(CitizenEntry(offset, message) for offset, message in zip(offsets, messages, strict=True))
+        offsets: list[int] = []
+        try:
+            async with available(self._database) as connection:
+                cursor = await connection.execute(
+                    "UPDATE gwanje.outbox SET state = 'sent', updated = %s WHERE id = %s AND state = 'waiting'",
+                    [now, posting.number],
+                )
+                if cursor.rowcount == 1:
+                    offsets = await append_messages(connection, self.epoch, messages)
+            if offsets and offsets[0] == self.shown + 1:
+                self._show([CitizenEntry(offset, message) for offset, message in zip(offsets, messages, strict=True)])
+        finally:
+            self._behind.set()
 
-    def _show(self, entries: Iterable[CitizenEntry]) -> None:
-        for entry in entries:
-            frame = self.frame(entry)
-            for reader in self._readers.get((entry.message.district, entry.message.language), ()):
-                reader.offer(entry.offset, frame)
-                self.sent_frames += 1
+    async def run(self) -> None:
+        """Show what got into the log without being shown, until cancelled."""
+        while True:
+            await self._behind.wait()
+            self._behind.clear()
+            try:
+                await self.catch_up()
+            except StoreUnavailableError as exc:
+                log.warning("citizens.log_unavailable", problem=str(exc))
+                self._behind.set()
+                await asyncio.sleep(_RETRY_S)
+
+    async def catch_up(self) -> None:
+        """Show what is in the log behind what was shown.
+
+        Raises
+        ------
+        StoreUnavailableError
+        """
+        async with self._showing:
+            while True:
+                async with available(self._database) as connection:
+                    entries = await _entries_after(connection, self.epoch, self.shown)
+                # Another may have been shown while these were read.
+                self._show([one for one in entries if one.offset > self.shown])
+                if len(entries) < _PAGE:
+                    return
 
     def frame(self, entry: CitizenEntry) -> bytes:
         """Return the frame of an entry, the same bytes for every reader."""
@@ -130,3 +206,23 @@ class CitizenHub:
             "time": message.created,
         }
         return msgspec.json.encode(body)
+
+    def _show(self, entries: Iterable[CitizenEntry]) -> None:
+        for entry in entries:
+            frame = self.frame(entry)
+            for reader in self._readers.get((entry.message.district, entry.message.language), ()):
+                behind = reader.overrun.is_set()
+                reader.offer(entry.offset, frame)
+                self.sent_frames += 1
+                self.readers_overrun += reader.overrun.is_set() and not behind
+            self.shown = entry.offset
+
+
+async def _entries_after(connection: Connection, epoch: str, offset: int) -> list[CitizenEntry]:
+    """Return the next entries of the log; commits are in the order of offsets, so none appears before these later."""
+    cursor = await connection.execute(
+        'SELECT "offset", alert, district, language, created, body FROM gwanje.citizen_log'
+        ' WHERE epoch = %s AND "offset" > %s ORDER BY "offset" LIMIT %s',
+        [epoch, offset, _PAGE],
+    )
+    return [CitizenEntry(row[0], CitizenMessage(*row[1:])) for row in await cursor.fetchall()]

@@ -16,7 +16,10 @@ def json_reply(value: object, headers: dict[str, str] | None = None) -> Response
 def same_origin(connection: Request | WebSocket) -> bool:
     """Tell whether a browser's request comes from our own page; programs send no origin."""
     origin = connection.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+    if origin is None:
+        return True
+    host = connection.headers.get("host", "")
+    return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
 
 
 def require_own_page(request: Request) -> None:
@@ -29,5 +32,6 @@ def require_own_page(request: Request) -> None:
     """
     if not same_origin(request):
         raise HTTPException(403, "Origin: expected this server's own page, was another site")
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise HTTPException(415, "Content-Type: expected application/json, was something else")
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, f"Content-Type: expected application/json, was {kind[:100] or 'none'}")

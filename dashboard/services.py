@@ -28,6 +28,7 @@ class Services:
     live: LiveView
     desk: Desk
     database: Database
+    """For the pages alone: one that asks for much keeps no alert waiting."""
     citizens: CitizenHub
     clock: Callable[[], datetime]
     figures: Figures

@@ -8,8 +8,10 @@ from typing import Literal
 
 import structlog
 
-from alerts.courier import posting_of
-from alerts.desk import Desk, StoreUnavailableError
+from alerts.desk import Desk
+from alerts.desk_store import StoreUnavailableError
+from alerts.lifecycle import clean
+from alerts.signs import posting_of
 from sensors.observations import SignAck
 from storage.desk_store import PostgresOutbox
 
@@ -18,7 +20,11 @@ _RETRY_S = 1.0
 
 
 class SignAnswers:
-    """A bounded queue of answers and the loop that notes them; what overflows is counted and stays in the readings."""
+    """A bounded queue of answers and the loop that notes them.
+
+    What overflows is counted; it is stored with the events of the sign all the same, and the next start takes it from
+    there.
+    """
 
     def __init__(self, outbox: PostgresOutbox, desk: Desk, limit: int = 1_000) -> None:
         self.dropped = 0
@@ -27,7 +33,9 @@ class SignAnswers:
         self._queue: asyncio.Queue[SignAck] = asyncio.Queue(limit)
 
     def offer(self, answer: SignAck, _received: datetime) -> None:
-        """Queue an answer."""
+        """Queue an answer; those to messages that are not ours are passed over."""
+        if posting_of(answer.message) is None:
+            return
         try:
             self._queue.put_nowait(answer)
         except asyncio.QueueFull:
@@ -37,12 +45,15 @@ class SignAnswers:
         """Note answers until cancelled; while the store is away, wait for it."""
         while True:
             answer = await self._queue.get()
+            away = False
             while True:
                 try:
                     await self._note(answer)
                     break
                 except StoreUnavailableError as exc:
-                    log.warning("answers.store_unavailable", problem=str(exc))
+                    if not away:
+                        log.warning("answers.store_unavailable", problem=str(exc))
+                    away = True
                     await asyncio.sleep(_RETRY_S)
 
     async def _note(self, answer: SignAck) -> None:
@@ -51,5 +62,6 @@ class SignAnswers:
         if number is None or found is None or found[1] != answer.device:
             return
         state: Literal["shown", "refused"] = "shown" if answer.shown else "refused"
-        await self._outbox.settle(number, state, answer.reason)
-        self._desk.deliver(found[0], "sign", answer.device, state, answer.time, answer.reason)
+        reason = None if answer.reason is None else clean(answer.reason)
+        await self._outbox.settle(number, state, reason)
+        self._desk.deliver(found[0], "sign", answer.device, state, answer.time, reason)

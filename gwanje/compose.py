@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 import dashboard
 from alerts.correlate import Correlator
-from alerts.courier import Courier, SignChannel
+from alerts.courier import Courier
 from alerts.desk import Desk
 from alerts.gazetteer import Gazetteer
 from alerts.model import Alert, Situation
+from alerts.signs import SignChannel
 from config.catalogue.model import Catalogue
 from config.numbers import THRESHOLDS, load_numbers
 from config.settings import Settings
@@ -58,6 +59,8 @@ class Outside:
     """What a system works on and does not make itself."""
 
     database: Database
+    pages: Database
+    """Connections for the pages alone."""
     keys: NDArray[np.int32]
     """Key of every device in the database, shape (n_device,)."""
     epoch: str
@@ -70,7 +73,10 @@ class Composed:
     """The parts of a running system."""
 
     registry: Registry
+    database: Database
     clock: Callable[[], datetime]
+    """Engine time."""
+    citizens: CitizenHub
     inlets: Inlets
     pipeline: Pipeline
     desk: Desk
@@ -87,8 +93,8 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
 
     Raises
     ------
-    NumberError, WordsError
-        If thresholds or texts cannot be used.
+    NumberError, WordsError, ValueError
+        If thresholds, texts or the broker's address cannot be used.
     """
     folder = Path(settings.thresholds) if settings.thresholds else THRESHOLDS
     plausibility, numbers = load_numbers("plausibility", folder), load_numbers("alert", folder)
@@ -115,14 +121,21 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
     desk = Desk(correlator, settings.mode, store, publish, retire)
     outbox = PostgresOutbox(outside.database, utc_now)
     answers = SignAnswers(outbox, desk)
-    citizens = CitizenHub(outside.database, outside.epoch, settings.mode, utc_now)
+    citizens = CitizenHub(outside.database, outside.pages, outside.epoch, settings.mode)
     signs = SignChannel(
         catalogue,
+        settings.mode,
         inlets.publish,
         int(numbers["sign_priority"].value),
         timedelta(minutes=numbers["sign_minutes"].value),
     )
-    courier = Courier(desk, outbox, {"sign": signs, "subscribers": citizens}, utc_now)
+    courier = Courier(
+        desk,
+        outbox,
+        {"sign": signs, "subscribers": citizens},
+        timekeeper.now,
+        valid_for=timedelta(minutes=numbers["deliver_within_minutes"].value),
+    )
 
     writer = Writer(lambda: connect(settings.database_url), now=utc_now)
     batcher = Batcher(registry, outside.keys, plausibility)
@@ -137,18 +150,19 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         put=writer.put,
         acknowledge=inlets.acknowledge,
         on_sign_ack=answers.offer,
-        after_tick=inlets.let_read,
+        let_read=inlets.let_read,
         monotonic=time.monotonic,
         on_findings=_finding_log(Path(settings.findings)) if settings.findings else None,
     )
     watch = Watch(
-        sessions=inlets.sessions,
+        sessions=inlets.named,
         intake=intake,
         pipeline=pipeline,
         writer=writer,
         desk=desk,
         live=live,
         citizens=citizens,
+        answers=answers,
         duplicates=lambda: batcher.deduplicator.duplicates,
         clock=timekeeper.now,
         by_device_time=by_device_time,
@@ -158,7 +172,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         mode=settings.mode,
         live=live,
         desk=desk,
-        database=outside.database,
+        database=outside.pages,
         citizens=citizens,
         clock=timekeeper.now,
         figures=watch.figures,
@@ -169,7 +183,9 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
     )
     return Composed(
         registry=registry,
+        database=outside.database,
         clock=timekeeper.now,
+        citizens=citizens,
         inlets=inlets,
         pipeline=pipeline,
         desk=desk,
@@ -183,10 +199,11 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
 
 
 def allowed_hosts(settings: Settings) -> list[str]:
-    """Return the names that a request's Host header may bear."""
+    """Return the names that a request's Host header may bear; health is asked for under this machine's own."""
+    own = ["127.0.0.1", "localhost", "::1"]
     if settings.allowed_hosts:
-        return [name.strip() for name in settings.allowed_hosts.split(",")]
-    return ["127.0.0.1", "localhost", "[::1]"] if settings.host in {"127.0.0.1", "localhost", "::1"} else ["*"]
+        return [*own, *(name for part in settings.allowed_hosts.split(",") if (name := part.strip()))]
+    return own if settings.host in own else ["*"]
 
 
 def _publisher(

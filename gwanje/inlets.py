@@ -31,6 +31,13 @@ class Inlets:
 
     Two in operation, one for hazards and one for telemetry, so that detectors can be held back at the socket while
     slopes, towers and signs are read on. One in a replay, for there the order of all messages counts.
+
+    Attributes
+    ----------
+    sessions
+        By lane.
+    named
+        All sessions by what they are for, that of commands included.
     """
 
     def __init__(self, url: str, intake: Intake, timekeeper: Timekeeper, *, by_device_time: bool) -> None:
@@ -49,19 +56,29 @@ class Inlets:
         ]
         # A session that is held back does not hear its own acknowledgements either: commands have one to themselves.
         self.commands = MqttSession(url, client_id="gwanje-commands", on_messages=lambda _: None)
+        names = [client_id.removeprefix("gwanje-") for client_id in plan]
+        self.named = {**dict(zip(names, self.sessions, strict=True)), "commands": self.commands}
 
     def acknowledge(self, lane: int, messages: Sequence[Incoming | OversizePublish]) -> None:
         """Acknowledge messages on the session that brought them."""
         self.sessions[lane].acknowledge(messages)
 
-    def let_read(self) -> None:
-        """Let sessions read again that were held back and have room now."""
+    def let_read(self, behind: bool) -> None:
+        """Let sessions read again that were held back and have room now; hold all back when the store is behind."""
         for session, full in zip(self.sessions, self._full(), strict=False):
-            if session.paused and not full:
+            if behind:
+                session.pause()
+            elif session.paused and not full:
                 session.resume()
 
     async def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Publish; return when the broker has it."""
+        """Publish; return when the broker has it.
+
+        Raises
+        ------
+        MqttUnavailable, PublishTimeoutError
+            As `MqttSession.publish`.
+        """
         await self.commands.publish(topic, payload, qos=qos, retain=retain)
 
     def take_skipped(self, _client: str, report: OversizePublish) -> None:
@@ -69,7 +86,7 @@ class Inlets:
         self._take_oversize(msgspec.structs.replace(report, qos=0), HAZARDS)
 
     def _full(self) -> tuple[bool, bool]:
-        return self._intake.hazard_is_full, self._intake.telemetry_is_full
+        return self._intake.hazard.is_full, self._intake.telemetry.is_full
 
     def _take_hazards(self, messages: list[Incoming]) -> None:
         self._intake.take_hazards(messages)

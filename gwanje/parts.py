@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from alerts.desk import Desk
 from config.catalogue.model import Name
 from dashboard.citizens import CitizenHub
 from engine.freshness import Freshness
+from gwanje.answers import SignAnswers
 from ingest.intake import Intake
 from ingest.mqtt.session import MqttSession
 from ingest.pipeline import Pipeline
@@ -26,13 +27,14 @@ _MOST_SILENT_FRAC = 0.5
 class Watch:
     """Looks at the parts of a running system."""
 
-    sessions: Sequence[MqttSession]
+    sessions: Mapping[str, MqttSession]
     intake: Intake
     pipeline: Pipeline
     writer: Writer
     desk: Desk
     live: LiveView
     citizens: CitizenHub
+    answers: SignAnswers
     duplicates: Callable[[], int]
     clock: Callable[[], datetime]
     by_device_time: bool
@@ -42,11 +44,12 @@ class Watch:
         return [self._broker(), self._database(), self._engine(), self._devices()]
 
     def _broker(self) -> PartView:
-        lost = [session for session in self.sessions if not session.state.connected]
+        sessions = self.sessions.values()
+        lost = [session for session in sessions if not session.state.connected]
         if lost:
             why = lost[0].state.reason
             return PartView(id="broker", state="down", reason=Name(f"연결 끊김: {why}", f"not connected: {why}"))
-        if any(session.paused for session in self.sessions):
+        if any(session.paused for session in sessions):
             return PartView(
                 id="broker",
                 state="degraded",
@@ -82,7 +85,7 @@ class Watch:
         return {
             "messages": self.intake.counters.messages,
             "observations": self.pipeline.counters.observations,
-            "dead_letters": self.intake.counters.dead_letters,
+            "dead_letters": self.intake.letters.count,
             "duplicates": self.duplicates(),
             "telemetry_dropped": self.intake.counters.telemetry_dropped,
             "rows_dropped": self.writer.status.rows_dropped,
@@ -95,12 +98,18 @@ class Watch:
         yield "messages", "MQTT messages received", "counter", intake.messages
         yield "observations", "Observations taken in, without duplicates", "counter", loop.observations
         yield "duplicates", "Observations recognised as duplicates", "counter", self.duplicates()
-        yield "dead_letters", "Messages or members that did not fit", "counter", intake.dead_letters
+        yield "dead_letters", "Messages or members that did not fit", "counter", self.intake.letters.count
         yield "telemetry_dropped", "Messages of detectors that gave way", "counter", intake.telemetry_dropped
-        yield "hazard_queue", "Messages waiting, hazards", "gauge", len(self.intake.hazard)
-        yield "telemetry_queue", "Messages waiting, detectors and weather", "gauge", len(self.intake.telemetry)
+        yield "hazard_queue", "Observations waiting, hazards", "gauge", self.intake.hazard.cost
+        yield "telemetry_queue", "Observations waiting, detectors and weather", "gauge", self.intake.telemetry.cost
         yield "ticks", "Engine ticks", "counter", loop.ticks
         yield "ticks_not_stored", "Ticks let go because the store was away", "counter", loop.ticks_not_stored
+        yield (
+            "observations_not_stored",
+            "Observations computed with that wait for the store",
+            "gauge",
+            (self.pipeline.unstored),
+        )
         yield "step_seconds", "Duration of the last engine step", "gauge", loop.last_step_s
         yield "findings", "Findings said", "counter", loop.findings
         yield "rows_written", "Rows stored", "counter", status.rows_written
@@ -115,9 +124,15 @@ class Watch:
         yield "operations_readers", "Open control-room pages", "gauge", self.live.subscriber_count
         yield "citizen_readers", "Open citizens' subscriptions", "gauge", self.citizens.reader_count
         yield "citizen_frames", "Alerts shown to citizens", "counter", self.citizens.sent_frames
-        for session in self.sessions:
+        yield (
+            "citizen_overruns",
+            "Citizens' subscriptions closed because they fell behind",
+            "counter",
+            (self.citizens.readers_overrun),
+        )
+        yield "sign_answers_dropped", "Answers of signs not noted at once", "counter", self.answers.dropped
+        for name, session in self.sessions.items():
             connected = float(session.state.connected)
-            name = "hazard" if session is self.sessions[0] else "telemetry"
             yield f"session_{name}_connected", "Whether the MQTT session is connected", "gauge", connected
             yield f"session_{name}_reconnects", "Reconnects of the session", "counter", session.counters.reconnects
             yield f"session_{name}_acknowledged", "QoS 1 acknowledged", "counter", session.counters.acknowledged

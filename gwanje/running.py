@@ -1,4 +1,7 @@
-"""What commands share: settings, regions and asyncio programs that end on a signal or with their parent."""
+"""What commands share: settings, folders and asyncio programs that end on a signal or with their parent.
+
+Imported by every command, also by those that only start others: nothing heavy belongs here.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,6 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from config.catalogue.errors import RegionError
-from config.catalogue.model import Catalogue
-from config.catalogue.prepare import prepare_region
 from config.settings import Settings, SettingsError, load_settings
 from gwanje.embedded.lifeline import watch_lifeline
 from gwanje.errors import CommandError
@@ -34,35 +34,26 @@ def settings_from(parsed: argparse.Namespace) -> Settings:
         raise CommandError(str(exc)) from None
 
 
-def region_of(settings: Settings) -> Catalogue:
-    """Load or generate the region.
-
-    Raises
-    ------
-    CommandError
-        If it is unknown or wrong.
-    """
-    try:
-        return prepare_region(settings.region, settings.data_path / "regions")
-    except RegionError as exc:
-        raise CommandError(f"region {settings.region}: {exc}") from None
-    except OSError as exc:
-        raise CommandError(f"region {settings.region}: cannot be kept in {settings.data_path} ({exc})") from None
-
-
 def data_folder(settings: Settings) -> Path:
     """Make the data folder and return it.
 
     Raises
     ------
     CommandError
-        If it cannot be made.
+        If it cannot be made or written to.
     """
     path = settings.data_path
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
     except OSError as exc:
-        raise CommandError(f"data folder {path}: {exc.strerror}; choose another with --data-dir") from None
+        problem = (exc.strerror or str(exc)).lower()
+        raise CommandError(
+            f"data folder {path}: expected a folder that can be written to, was not ({problem}); "
+            "choose another with --data-dir"
+        ) from None
     return path
 
 

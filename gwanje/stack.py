@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from config.settings import PREFIX, Settings
 from gwanje.embedded.errors import EmbeddedError, PartFailedError
+from gwanje.embedded.lifeline import spawn
 from gwanje.embedded.postgres import EmbeddedPostgres
 from gwanje.embedded.postgres_cluster import free_port
 from gwanje.embedded.supervise import PartSpec, PartStatus, ProcessPart, Supervisor
 from gwanje.errors import CommandError
-from gwanje.web import bind
+from gwanje.listener import bind
 
 _POLL_S = 0.1
 _READY_S = 60.0
@@ -36,11 +39,15 @@ class Stack:
         Where database and logs live; made already.
     devices
         Name and arguments after ``gwanje`` of the process that brings the devices, or None for none.
+    make_region
+        Whether the region has to be checked, and perhaps generated, first: beside the start of the database, for
+        both take seconds.
     """
 
     settings: Settings
     folder: Path
     devices: tuple[str, Sequence[str]] | None
+    make_region: bool = True
 
     @property
     def url(self) -> str:
@@ -60,11 +67,11 @@ class Stack:
             If a part does not come up.
         """
         bind(self.settings.host, self.settings.port).close()
-        logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
+        logs = log_folder(self.folder)
         mqtt_port = self.settings.mqtt_port or free_port(None)
         mqtt_url = self.settings.mqtt_url or f"mqtt://127.0.0.1:{mqtt_port}"
         specs: list[PartSpec] = []
+        region_made = asyncio.Event()
         database = None
         if not self.settings.database_url:
             database = EmbeddedPostgres(self.folder / "postgresql")
@@ -77,6 +84,7 @@ class Stack:
             },
             self.settings,
             logs / "system.log",
+            after=region_made,
             ready=self._page_answers,
         )
         specs.append(PartSpec("system", system))
@@ -89,6 +97,7 @@ class Stack:
         supervisor = Supervisor(specs, on_change=on_change)
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._make_region(region_made, stopping))
                 running = tasks.create_task(supervisor.run())
                 telling = tasks.create_task(self._tell(supervisor, mqtt_url, on_ready))
                 waiting = tasks.create_task(stopping.wait())
@@ -101,6 +110,12 @@ class Stack:
             raise CommandError(_explain(group.exceptions[0], logs)) from None
         except* EmbeddedError as group:
             raise CommandError(str(group.exceptions[0])) from None
+        except* CommandError as group:
+            raise group.exceptions[0] from None
+
+    async def _make_region(self, made: asyncio.Event, stopping: asyncio.Event) -> None:
+        if not self.make_region or await check_region(self.settings, self.folder, stopping):
+            made.set()
 
     async def _tell(self, supervisor: Supervisor, mqtt_url: str, on_ready: Callable[[str], None]) -> None:
         await supervisor.wait_started()
@@ -121,16 +136,20 @@ class _Process:
         changes: Callable[[], Mapping[str, str]],
         settings: Settings,
         log: Path,
+        after: asyncio.Event | None = None,
         ready: Callable[[], object] | None = None,
     ) -> None:
         self._arguments = arguments
         self._changes = changes
         self._settings = settings
         self._log = log
+        self._after = after
         self._ready = ready
         self._part: ProcessPart | None = None
 
     async def start(self) -> None:
+        if self._after is not None:
+            await self._after.wait()
         self._part = ProcessPart(
             [sys.executable, "-m", "gwanje", *self._arguments],
             ready=self._ready,  # type: ignore[arg-type]
@@ -145,6 +164,58 @@ class _Process:
     async def stop(self) -> None:
         if self._part is not None:
             await self._part.stop()
+
+
+def with_port(settings: Settings) -> Settings:
+    """Return settings with a port for the page that is known: a free one in place of 0."""
+    return settings if settings.port else msgspec.structs.replace(settings, port=free_port(None))
+
+
+async def check_region(settings: Settings, folder: Path, stopping: asyncio.Event) -> bool:
+    """Load or generate the region in a process of its own; return False when the event was set before it was done.
+
+    Raises
+    ------
+    CommandError
+        If the region is unknown or wrong.
+    """
+    log = log_folder(folder) / "region.log"
+    began = log.stat().st_size if log.exists() else 0
+    command = [sys.executable, "-m", "gwanje", "region", "--brief"]
+    child = await spawn(command, log=log, environment=child_environment(settings))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            ended = tasks.create_task(child.wait())
+            stopped = tasks.create_task(stopping.wait())
+            await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+            ended.cancel()
+            stopped.cancel()
+    finally:
+        await child.stop()
+    if stopping.is_set():
+        return False
+    if not child.succeeded:
+        said = _log_tail(log, began)
+        raise CommandError(
+            said[-1].removeprefix("gwanje region: ") if said else f"the region check failed (log: {log})"
+        )
+    return True
+
+
+def log_folder(folder: Path) -> Path:
+    """Make the folder of the logs and return it.
+
+    Raises
+    ------
+    CommandError
+        If it cannot be made.
+    """
+    logs = folder / "logs"
+    try:
+        logs.mkdir(exist_ok=True)
+    except OSError as exc:
+        raise CommandError(f"{logs}: expected a folder for logs, cannot be made ({exc.strerror})") from None
+    return logs
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
@@ -165,7 +236,11 @@ def only_one(folder: Path) -> Iterator[None]:
     CommandError
         If another process holds it.
     """
-    with (folder / "lock").open("a+") as file:
+    try:
+        file = (folder / "lock").open("a+")
+    except OSError as exc:
+        raise CommandError(f"{folder}: expected a folder that can be written to, was not ({exc.strerror})") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -202,8 +277,13 @@ def _explain(error: BaseException, logs: Path) -> str:
     path = logs / f"{name}.log"
     if not path.is_file():
         return str(error)
+    lines = _log_tail(path, 0)
+    return f"{error}: {lines[-1] if lines else 'its log is empty'} (log: {path})"
+
+
+def _log_tail(path: Path, began: int) -> list[str]:
+    """Return the last lines of a log, of those written since it had a size."""
     with path.open("rb") as file:
         file.seek(0, os.SEEK_END)
-        file.seek(max(file.tell() - _LOG_TAIL_BYTES, 0))
-        lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    return f"{error}: {lines[-1] if lines else 'its log is empty'} (log: {path})"
+        file.seek(max(file.tell() - _LOG_TAIL_BYTES, min(began, file.tell())))
+        return file.read().decode("utf-8", "replace").strip().splitlines()

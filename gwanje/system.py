@@ -6,22 +6,24 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import psycopg
 import structlog
 
-from alerts.desk import StoreUnavailableError
+from alerts.desk_store import StoreUnavailableError
 from config.catalogue.model import DEVICE_KINDS, Catalogue
 from config.settings import Settings
 from gwanje.compose import Composed, Outside, compose, utc_now
 from gwanje.inlets import keepers
+from gwanje.sole import SoleUse
 from gwanje.web import WebServer
 from ingest.mqtt.broker import Broker
 from ingest.mqtt.session import OversizePublish
 from ingest.warmup import stored_slopes
 from sensors.columns import to_ns
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.errors import DatabaseUnavailable
 from storage.live import Changes
 from storage.migrate import migrate
@@ -36,6 +38,10 @@ _FLUSH_S = 3.0
 _GOODBYE_S = 5.0
 
 
+class PartEndedError(RuntimeError):
+    """A part of the running system ended although nobody asked it to."""
+
+
 class System:
     """One region, from MQTT to the page.
 
@@ -46,14 +52,22 @@ class System:
     catalogue
         The region.
     listener
-        Bound socket of the page.
+        Listening socket of the page.
+    stopping
+        Ends `run` when it is set; made anew when None.
     """
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        listener: socket.socket,
+        stopping: asyncio.Event | None = None,
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._listener = listener
-        self._stopping = asyncio.Event()
+        self._stopping = stopping or asyncio.Event()
         self._skipped: Callable[[str, OversizePublish], None] = lambda _client, _report: None
 
     def stop(self) -> None:
@@ -63,6 +77,8 @@ class System:
     async def run(self, ready: Callable[[str], None] | None = None) -> None:
         """Run until `stop`.
 
+        When any part fails, all end and the error is raised: whoever started the process starts it anew.
+
         Parameters
         ----------
         ready
@@ -70,14 +86,28 @@ class System:
 
         Raises
         ------
-        DatabaseUnavailable, MigrationError, MqttUnavailable
+        DatabaseUnavailable, MigrationError, StoreUnavailableError, MqttUnavailable
             If a part cannot be had at the start.
+        CommandError
+            If another control room works on the database.
+        NumberError, WordsError, ValueError
+            If thresholds, texts or an address cannot be used.
+        ExceptionGroup
+            Of what a part raised while running.
         """
-        database = Database(lambda: self._settings.database_url)
+        sole = SoleUse(lambda: self._settings.database_url)
         async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(sole.held())
+            database, pages = (Database(lambda: self._settings.database_url) for _ in range(2))
             stack.push_async_callback(database.close)
-            parts = compose(self._settings, self._catalogue, await self._outside(database, stack))
+            stack.push_async_callback(pages.close)
+            async with database.connection() as connection:
+                epoch = await self._prepare(connection)
+            url = self._settings.mqtt_url or await self._embedded_broker(stack)
+            outside = Outside(database=database, pages=pages, keys=self._keys, epoch=epoch, mqtt_url=url)
+            parts = compose(self._settings, self._catalogue, outside)
             self._skipped = parts.inlets.take_skipped
+            await parts.citizens.begin()
             await parts.desk.open(parts.clock())
             if self._settings.clock == "wall":
                 stored = await stored_slopes(database, parts.registry, self._keys, utc_now())
@@ -85,23 +115,20 @@ class System:
             if ready is not None:
                 ready(str(parts.inlets.sessions[0].address))
             log.info("system.running", region=self._catalogue.id, mode=self._settings.mode)
-            await self._run_parts(parts, database)
+            await self._run_parts(parts, sole)
         log.info("system.stopped")
 
-    async def _outside(self, database: Database, stack: contextlib.AsyncExitStack) -> Outside:
-        """Bring the database up to date and start the embedded broker if there is no other."""
+    async def _prepare(self, connection: Connection) -> str:
+        """Bring the database up to date; return the epoch of the citizens' log."""
         devices = [
             DeviceRow(device.id, kind, device.district)
             for kind in DEVICE_KINDS
             for device in self._catalogue.devices(kind)
         ]
-        async with database.connection() as connection:
-            await migrate(connection)
-            await ensure_partitions(connection, utc_now())
-            self._keys = await register_devices(connection, devices)
-            epoch = await open_epoch(connection, secrets.token_hex(8), utc_now())
-        url = self._settings.mqtt_url or await self._embedded_broker(stack)
-        return Outside(database=database, keys=self._keys, epoch=epoch, mqtt_url=url)
+        await migrate(connection)
+        await ensure_partitions(connection, utc_now())
+        self._keys = await register_devices(connection, devices)
+        return await open_epoch(connection, secrets.token_hex(8), utc_now())
 
     async def _embedded_broker(self, stack: contextlib.AsyncExitStack) -> str:
         host = self._settings.mqtt_host
@@ -120,34 +147,60 @@ class System:
         """Pass on to whoever takes note by now: the broker is there before the inlets are."""
         self._skipped(client, report)
 
-    async def _run_parts(self, parts: Composed, database: Database) -> None:
+    async def _run_parts(self, parts: Composed, sole: SoleUse) -> None:
+        """Run everything; at the end first what takes in and sends, then what saves, last what acknowledges."""
         web = WebServer(parts.app, self._listener)
-        loops: dict[str, Coroutine[None, None, None]] = {
+        working = {
             "pipeline": parts.pipeline.run(),
-            "desk": parts.desk.run(),
-            "courier": parts.courier.run(),
+            "citizens": parts.citizens.run(),
             "answers": parts.answers.run(),
+            "desk": parts.desk.run(),
             "watch": _show_parts(parts),
-            "partitions": _keep_partitions(database),
-            "mqtt-commands": parts.inlets.commands.run(),
-            **{f"mqtt-{lane}": session.run() for lane, session in enumerate(parts.inlets.sessions)},
+            "partitions": _keep_partitions(parts.database),
+            "sole use": sole.keep(),
         }
+        speaking = {f"mqtt {name}": session.run() for name, session in parts.inlets.named.items()}
         async with asyncio.TaskGroup() as tasks:
-            writing = tasks.create_task(parts.writer.run(), name="writer")
-            serving = tasks.create_task(web.run(), name="web")
-            running = [tasks.create_task(loop, name=name) for name, loop in loops.items()]
+
+            def begin(loops: dict[str, Coroutine[Any, Any, None]]) -> list[asyncio.Task[None]]:
+                return [tasks.create_task(self._unending(name, loop), name=name) for name, loop in loops.items()]
+
+            ending = begin({"writer": parts.writer.run(), "web": web.run()})
+            sessions = begin(speaking)
+            carrying = begin({"courier": parts.courier.run()})
+            workers = begin(working)
             await self._stopping.wait()
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+            parts.courier.stop()
+            await asyncio.wait(carrying, timeout=_FLUSH_S)
+            await _cancel([*carrying, *workers])
             with contextlib.suppress(StoreUnavailableError, TimeoutError):
                 async with asyncio.timeout(_FLUSH_S):
+                    await parts.pipeline.drain()
                     await parts.desk.flush()
             web.stop()
             parts.writer.close()
-            await asyncio.wait([writing, serving], timeout=_GOODBYE_S)
-            writing.cancel()
-            serving.cancel()
+            await asyncio.wait(ending, timeout=_GOODBYE_S)
+            await _cancel([*ending, *sessions])
+
+    async def _unending(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
+        """Run a loop that must not end before it is told to.
+
+        Raises
+        ------
+        PartEndedError
+            If it ends all the same.
+        """
+        await loop
+        if not self._stopping.is_set():
+            raise PartEndedError(f"{name}: expected to go on until the system stops, was over")
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    waiting = [task for task in tasks if not task.done()]
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting)
 
 
 async def _show_parts(parts: Composed) -> None:

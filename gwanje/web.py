@@ -9,32 +9,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from gwanje.errors import CommandError
-
 _LARGEST_CLIENT_FRAME = 65_536
 _GOODBYE_S = 2
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Bind the page's socket.
-
-    Raises
-    ------
-    CommandError
-        If the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        raise CommandError(
-            f"cannot listen on {host}:{port} ({(exc.strerror or str(exc)).lower()}): "
-            "stop what uses the port, or choose another with --port"
-        ) from None
-    return listener
 
 
 class _Server(uvicorn.Server):
@@ -62,6 +38,7 @@ class WebServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=_GOODBYE_S,
             )
         )

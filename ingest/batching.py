@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from config.catalogue.model import DEVICE_KINDS, DeviceKind
 from config.numbers import Number
 from ingest.dedup import Deduplicator
-from ingest.intake import Accepted
+from ingest.inbox import Accepted
 from sensors.columns import (
     Batch,
     Floats,
@@ -52,13 +52,14 @@ REPORTED_FAULT = 4
 
 @dataclass(frozen=True)
 class Tick:
-    """What arrived for one tick."""
+    """What arrived for one tick, without duplicates."""
 
     batch: Batch
     series: tuple[SeriesRows, ...]
     events: tuple[DeviceEvent, ...]
     acks: tuple[Received[SignAck], ...]
     statuses: tuple[Received[DeviceStatus], ...]
+    stations: tuple[Received[VdsObservation], ...]
     weather: tuple[Received[WeatherObservation], ...]
 
 
@@ -94,7 +95,8 @@ class Batcher:
             return [item for kind, items in sorted_by_type.items() if issubclass(kind, kinds) for item in items]
 
         start = self._registry.start
-        vds = vds_columns(of(VdsObservation), start["vds"], self._n_lane)
+        stations = of(VdsObservation)
+        vds = vds_columns(stations, start["vds"], self._n_lane)
         believed, quality = self._plausible(vds)
         slope = slope_columns(of(SlopeObservation), start["slope"])
         weather_messages = of(WeatherObservation)
@@ -119,6 +121,7 @@ class Batcher:
             events=tuple(self._event(item) for item in of(TowerEvent, CctvEvent, DeviceStatus, SignAck)),
             acks=tuple(of(SignAck)),
             statuses=tuple(statuses),
+            stations=tuple(stations),
             weather=tuple(weather_messages),
         )
 
@@ -133,7 +136,7 @@ class Batcher:
     def _plausible(self, vds: VdsColumns) -> tuple[VdsColumns, NDArray[np.int16]]:
         """Keep from the engine what no road can bring; the tables keep it, with its mark."""
         fast = vds.speed_kmh > self._speed_max_kmh
-        dense = vds.volume * 3600.0 / vds.period_s[:, None] > self._flow_max_veh_h
+        dense = vds.volume * 3600.0 > self._flow_max_veh_h * vds.period_s[:, None]
         quality = fast * IMPLAUSIBLE_SPEED + dense * IMPLAUSIBLE_FLOW + vds.fault[:, None] * REPORTED_FAULT
         doubtful = fast | dense
 

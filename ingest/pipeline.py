@@ -18,7 +18,7 @@ from engine.region import Region
 from engine.step import EngineState, step
 from engine.thresholds import Thresholds
 from ingest.batching import Batcher, Tick
-from ingest.intake import Accepted
+from ingest.inbox import Accepted
 from ingest.mqtt.session import Incoming, OversizePublish
 from ingest.present import Presenter
 from ingest.timekeeping import Timekeeper
@@ -43,12 +43,26 @@ class PipelineCounters:
     ticks_not_stored: int = 0
     last_step_s: float = 0.0
     last_tick_ns: int = 0
+    """Engine time of the last tick. [ns since 1970 UTC]"""
 
 
 class _Computed(NamedTuple):
     tick: Tick
     state: EngineState
     findings: tuple[Finding, ...]
+
+
+class _Unstored(NamedTuple):
+    accepted: Sequence[Accepted]
+    tick: Tick
+
+    @property
+    def cost(self) -> int:
+        return sum(one.cost for one in self.accepted)
+
+    @property
+    def needs_answer(self) -> bool:
+        return any(one.source.qos for one in self.accepted)
 
 
 class Pipeline:
@@ -64,14 +78,15 @@ class Pipeline:
         Called with messages that are safe.
     on_sign_ack
         Called with what signs answer, in order.
-    after_tick
-        Called when a tick has taken what it could, to let sessions read again.
+    let_read
+        Called when a tick has taken what it could, or the store has, to let sessions read again; with True when the
+        store is so far behind that they must not.
     monotonic
         Seconds that only grow, to measure a step.
     on_findings
-        Called with the findings of every tick that has some, in order.
+        Called with the findings of every tick that has some, in order, from the engine's thread.
     max_unstored
-        Ticks that may wait for the store; at four a second, a minute.
+        Observations that may wait for the store.
     """
 
     def __init__(
@@ -87,10 +102,10 @@ class Pipeline:
         put: Callable[[WriteBatch], Awaitable[bool]],
         acknowledge: Acknowledge,
         on_sign_ack: Callable[[SignAck, datetime], None],
-        after_tick: Callable[[], None],
+        let_read: Callable[[bool], None],
         monotonic: Callable[[], float],
         on_findings: Callable[[Sequence[Finding]], None] | None = None,
-        max_unstored: int = 240,
+        max_unstored: int = 200_000,
     ) -> None:
         self.state = EngineState.initial(region)
         self.counters = PipelineCounters()
@@ -104,11 +119,12 @@ class Pipeline:
         self._put = put
         self._acknowledge = acknowledge
         self._on_sign_ack = on_sign_ack
-        self._after_tick = after_tick
+        self._let_read = let_read
         self._monotonic = monotonic
         self._on_findings = on_findings
         self._max_unstored = max_unstored
-        self._unstored: deque[tuple[Sequence[Accepted], Tick]] = deque()
+        self._unstored: deque[_Unstored] = deque()
+        self._unstored_cost = 0
         self._to_store = asyncio.Event()
 
     async def run(self) -> None:
@@ -124,7 +140,18 @@ class Pipeline:
     def warm_up(self, slope: SlopeColumns, now_ns: int) -> None:
         """Take stored samples of slopes into the engine before the first tick, for rates need an hour of the past."""
         batch = replace(self._batcher.build(()).batch, slope=slope)
-        self.state, _ = step(self.state, batch, now_ns, self._region, self._thresholds)
+        self.state, findings = step(self.state, batch, now_ns, self._region, self._thresholds)
+        self._desk.hear(findings, from_ns(now_ns))
+
+    async def drain(self) -> None:
+        """Hand what is computed and not stored yet to the writer; for an orderly end, after `run`."""
+        while self._unstored:
+            await self._store_next()
+
+    @property
+    def unstored(self) -> int:
+        """Observations that wait for the store."""
+        return self._unstored_cost
 
     @property
     def last_tick(self) -> datetime | None:
@@ -143,8 +170,6 @@ class Pipeline:
         self.counters.last_tick_ns = now_ns
         now = from_ns(now_ns)
         self._desk.hear(findings, now)
-        if findings and self._on_findings is not None:
-            self._on_findings(findings)
         for answer in tick.acks:
             self._answer(answer)
         changed = self._presenter.changes(before, self.state, tick)
@@ -152,11 +177,13 @@ class Pipeline:
         self._live.apply(Changes(devices=changed, counters=counters), now=now)
         if accepted:
             self._keep(accepted, tick)
-        self._after_tick()
+        self._let_read(self._is_behind)
 
     def _compute(self, accepted: Sequence[Accepted], now_ns: int) -> _Computed:
         tick = self._batcher.build(accepted)
         state, findings = step(self.state, tick.batch, now_ns, self._region, self._thresholds)
+        if findings and self._on_findings is not None:
+            self._on_findings(findings)
         return _Computed(tick, state, findings)
 
     def _answer(self, answer: Received[SignAck]) -> None:
@@ -165,13 +192,21 @@ class Pipeline:
     def _keep(self, accepted: Sequence[Accepted], tick: Tick) -> None:
         """Queue a tick for the store.
 
-        The engine never waits for the database: beyond the limit the oldest tick is let go, and as its messages are
-        never acknowledged, the broker keeps those that need it.
+        The engine never waits for the database. When too much waits, the oldest ticks go of which nothing has to be
+        acknowledged; what has to be stays, and beyond the limit the sessions are held back, so that it is the broker
+        and the devices that keep it.
         """
-        if len(self._unstored) >= self._max_unstored:
-            self._unstored.popleft()
-            self.counters.ticks_not_stored += 1
-        self._unstored.append((accepted, tick))
+        self._unstored.append(_Unstored(accepted, tick))
+        self._unstored_cost += self._unstored[-1].cost
+        if self._unstored_cost > self._max_unstored:
+            kept: deque[_Unstored] = deque()
+            for one in self._unstored:
+                if self._unstored_cost > self._max_unstored and not one.needs_answer:
+                    self._unstored_cost -= one.cost
+                    self.counters.ticks_not_stored += 1
+                else:
+                    kept.append(one)
+            self._unstored = kept
         self._to_store.set()
 
     async def _store_ticks(self) -> None:
@@ -179,7 +214,23 @@ class Pipeline:
             await self._to_store.wait()
             self._to_store.clear()
             while self._unstored:
-                await self._store(*self._unstored.popleft())
+                await self._store_next()
+
+    async def _store_next(self) -> None:
+        """Hand the oldest tick over; a cancellation while the writer is full leaves it where it was."""
+        oldest = self._unstored.popleft()
+        self._unstored_cost -= oldest.cost
+        try:
+            await self._store(oldest.accepted, oldest.tick)
+        except asyncio.CancelledError:
+            self._unstored.appendleft(oldest)
+            self._unstored_cost += oldest.cost
+            raise
+        self._let_read(self._is_behind)
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._unstored_cost >= self._max_unstored
 
     async def _store(self, accepted: Sequence[Accepted], tick: Tick) -> None:
         """Hand a tick to the writer in two batches, so that telemetry can give way to hazards.
@@ -211,5 +262,7 @@ class Pipeline:
         )
 
     def _acknowledge_all(self, accepted: Sequence[Accepted]) -> None:
+        if accepted:
+            self._timekeeper.acknowledged(len(accepted))
         for lane in {one.lane for one in accepted}:
             self._acknowledge(lane, [one.source for one in accepted if one.lane == lane])

@@ -13,7 +13,8 @@ from engine.slopes.level import SlopeState
 from engine.step import EngineState
 from engine.traffic.stations import CongestionLevel, StationState
 from ingest.batching import Tick
-from sensors.columns import Envelope, Floats, from_ns
+from sensors.columns import Envelope, Floats, Received, from_ns, to_ns
+from sensors.observations import Message, WeatherObservation
 from sensors.registry import Registry
 from storage.views import DeviceView
 
@@ -22,6 +23,8 @@ _CONGESTION: dict[CongestionLevel, str | None] = {level: level.name.lower() for 
     CongestionLevel.UNKNOWN: None
 }
 _HAZARD = {level: level.name.lower() for level in HazardLevel}
+_PICTURE = ("pan_deg", "tilt_deg", "zoom")
+_NODE = ("pore_pressure_kpa", "battery_v", "rssi_dbm")
 _WEATHER = ("temp_c", "rh_pct", "wind_kmh", "wind_deg", "visibility_m", "road_surface_c")
 
 
@@ -36,6 +39,7 @@ class Presenter:
         self._registry = registry
         self._faults: dict[int, str] = {}
         self._extra: dict[int, dict[str, float | None]] = {}
+        self._newest_ns: dict[int, int] = {}
 
     def everything(self, state: EngineState) -> dict[str, DeviceView]:
         """Return a row for every device."""
@@ -57,26 +61,35 @@ class Presenter:
         return {f"devices_{name}": float((state.freshness.state == code).sum()) for code, name in _FRESHNESS.items()}
 
     def _remember(self, tick: Tick) -> None:
-        vds = tick.batch.vds
-        for device, faulty in zip(vds.envelope.device.tolist(), vds.fault.tolist(), strict=True):
-            if faulty:
-                self._faults[device] = "reported by the station"
-            else:
-                self._faults.pop(device, None)
+        for station in tick.stations:
+            self._note(station, station.message.fault, None)
         for status in tick.statuses:
-            if status.message.fault:
-                self._faults[status.device] = status.message.fault
-            else:
-                self._faults.pop(status.device, None)
-            values = {name: getattr(status.message, name, None) for name in ("pan_deg", "tilt_deg", "zoom")}
-            if any(value is not None for value in values.values()):
-                self._extra[status.device] = values
+            picture = {name: getattr(status.message, name, None) for name in _PICTURE}
+            known = any(value is not None for value in picture.values())
+            self._note(status, status.message.fault, picture if known else None)
         for weather in tick.weather:
-            self._extra[weather.device] = {name: getattr(weather.message, name) for name in _WEATHER}
+            self._note(weather, None, {name: getattr(weather.message, name) for name in _WEATHER})
         slope = tick.batch.slope
         for place, device in enumerate(slope.envelope.device.tolist()):
-            names = ("pore_pressure_kpa", "battery_v", "rssi_dbm")
-            self._extra[device] = {name: _shown(slope.values[name], place) for name in names}
+            if self._is_newest(device, int(slope.envelope.time_ns[place])):
+                self._extra[device] = {name: _shown(slope.values[name], place) for name in _NODE}
+
+    def _note(self, item: Received[Message], fault: str | None, extra: dict[str, float | None] | None) -> None:
+        if not self._is_newest(item.device, to_ns(item.message.time)):
+            return
+        if fault:
+            self._faults[item.device] = fault
+        elif not isinstance(item.message, WeatherObservation):
+            self._faults.pop(item.device, None)
+        if extra is not None:
+            self._extra[item.device] = extra
+
+    def _is_newest(self, device: int, time_ns: int) -> bool:
+        """Tell whether a message is at least as new as what is shown: late ones change nothing."""
+        if time_ns < self._newest_ns.get(device, NEVER):
+            return False
+        self._newest_ns[device] = time_ns
+        return True
 
     def _rows(self, devices: Iterable[int], state: EngineState) -> dict[str, DeviceView]:
         return {self._registry.ids[device]: self._row(device, state) for device in devices}

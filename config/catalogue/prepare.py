@@ -11,7 +11,7 @@ from pathlib import Path
 import config
 from config.catalogue.errors import CatalogueError, RegionNotFoundError, shorten
 from config.catalogue.files import FORMAT, REGION_FILE
-from config.catalogue.generate import GENERATOR_VERSION, RECIPE_FILE, generate_region, load_recipe
+from config.catalogue.generate.recipe import GENERATOR_VERSION, RECIPE_FILE, load_recipe
 from config.catalogue.load import load_region
 from config.catalogue.model import Catalogue
 from config.catalogue.save import save_region
@@ -83,6 +83,9 @@ def _generate_once(recipe_file: Path, cache_dir: Path) -> Catalogue:
         except CatalogueError:
             # Written before a power failure, or edited: what the recipe says is what counts.
             shutil.rmtree(kept)
+    # The generator brings half of scipy along, which a process that finds its region made never needs.
+    from config.catalogue.generate.region import generate_region
+
     cache_dir.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{kept.name}-", dir=cache_dir))
     try:

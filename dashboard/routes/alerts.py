@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, Field
 
-from alerts.desk import StoreUnavailableError, UnknownAlertError
+from alerts.desk import UnknownAlertError
+from alerts.desk_store import StoreUnavailableError
 from alerts.lifecycle import NotAllowedError, OutdatedError
 from alerts.model import Alert
 from dashboard.replies import json_reply, require_own_page
@@ -19,7 +20,7 @@ class Decision(BaseModel):
     """Who decides, on which version of the alert."""
 
     operator: Annotated[str, Field(min_length=1, max_length=100)]
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, strict=True)]
 
 
 class Rejection(Decision):
@@ -53,7 +54,7 @@ def alert_routes(services: Services) -> APIRouter:
         return json_reply(alert_view(rejected))
 
     @router.get("/public/alerts")
-    def public_alerts(district: Annotated[str, Query(max_length=48)]) -> Response:
+    async def public_alerts(district: Annotated[str, Query(max_length=48)]) -> Response:
         """Return the approved alerts of a district, newest first."""
         approved = [one for one in desk.alerts.values() if one.state == "approved" and district in one.districts]
         newest_first = sorted(approved, key=lambda one: (one.updated, one.id), reverse=True)
@@ -83,4 +84,4 @@ def _problem(exc: Exception) -> HTTPException:
         case OutdatedError():
             return HTTPException(409, str(exc))
         case _:
-            return HTTPException(503, f"nothing was decided: the database is away ({exc})")
+            return HTTPException(503, f"the database is away; whether it was decided shows when it is back ({exc})")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Response
 
-from alerts.desk import StoreUnavailableError
+from alerts.desk_store import StoreUnavailableError
 from dashboard.replies import json_reply
 from dashboard.services import Services
 from storage.desk_store import available
 from storage.queries import dead_letters, page_series, readings
+
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
 def device_routes(services: Services) -> APIRouter:
@@ -21,6 +24,8 @@ def device_routes(services: Services) -> APIRouter:
     @router.get("/devices/{device}/readings")
     async def device_readings(device: str, minutes: Annotated[int, Query(ge=1, le=1440)] = 60) -> Response:
         """Return the series of a device over the last minutes."""
+        if _DEVICE.fullmatch(device) is None:
+            raise HTTPException(404, f"device: expected one of the region, was {device[:60]!r}")
         since = services.clock() - timedelta(minutes=minutes)
         try:
             async with available(services.database) as connection:

@@ -31,12 +31,12 @@ def health_routes(services: Services) -> APIRouter:
     registry.register(_Figures(services.figures))
 
     @router.get("/healthz")
-    def healthz() -> Response:
+    async def healthz() -> Response:
         """Answer as long as the process lives."""
         return json_reply({"status": "ok"})
 
     @router.get("/readyz")
-    def readyz() -> Response:
+    async def readyz() -> Response:
         """Give the state of every part; 503 when one is down."""
         parts = services.parts()
         ready = all(part.state != "down" for part in parts)
@@ -45,7 +45,7 @@ def health_routes(services: Services) -> APIRouter:
         return reply
 
     @router.get("/metrics")
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """Give the figures as Prometheus text."""
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from config.catalogue.model import DEVICE_KINDS, Catalogue, Device
+from config.catalogue.model import DEVICE_KINDS, Catalogue, Device, Shelter, Village
 
 
 def region_routes(catalogue: Catalogue) -> APIRouter:
@@ -20,12 +20,12 @@ def region_routes(catalogue: Catalogue) -> APIRouter:
     terrain = None if catalogue.terrain is None else _Document(msgspec.json.encode(_terrain(catalogue)))
 
     @router.get("")
-    def read_region(request: Request) -> Response:
+    async def read_region(request: Request) -> Response:
         """Districts, roads, links, devices, villages and shelters."""
         return region.reply(request)
 
     @router.get("/terrain")
-    def read_terrain(request: Request) -> Response:
+    async def read_terrain(request: Request) -> Response:
         """Give the height grid, base64 of little-endian int16, row 0 the southernmost."""
         if terrain is None:
             raise HTTPException(404, "this region has no terrain")
@@ -42,8 +42,9 @@ class _Document:
         self._tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
     def reply(self, request: Request) -> Response:
-        headers = {"ETag": self._tag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == self._tag:
+        headers = {"ETag": self._tag}
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+        if self._tag in known or "*" in known:
             return Response(status_code=304, headers=headers)
         return Response(self._body, media_type="application/json", headers=headers)
 
@@ -82,7 +83,7 @@ def _region(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def _place(row: Any) -> dict[str, Any]:
+def _place(row: Device | Village | Shelter) -> dict[str, Any]:
     return {"id": row.id, "district": row.district, "lon": row.position[0], "lat": row.position[1]}
 
 

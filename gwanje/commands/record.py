@@ -9,9 +9,11 @@ from pathlib import Path
 import aiomqtt
 
 from gwanje.compose import utc_now
-from gwanje.errors import CommandError
+from gwanje.errors import CommandError, first_of
+from gwanje.logs import configure_logs
 from gwanje.progress import Progress
-from gwanje.running import region_of, run_until_signal, settings_from
+from gwanje.regions import region_of
+from gwanje.running import run_until_signal, settings_from
 from simulators.errors import SimulatorError
 from simulators.record import record
 from simulators.recording import FORMAT, VERSION, Header, RecordingWriter, catalogue_digest
@@ -30,21 +32,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     """Record until a signal or the end of the time."""
     settings = settings_from(parsed)
+    configure_logs(settings.log_format)
     if not settings.mqtt_url:
         raise CommandError("GWANJE_MQTT_URL: expected mqtt://host:port, was not set; `gwanje up` prints the address")
+    if parsed.minutes is not None and not parsed.minutes > 0:
+        raise CommandError(f"--minutes: expected a number above 0, was {parsed.minutes:g}")
     digest = catalogue_digest(region_of(settings))
     header = Header(format=FORMAT, version=VERSION, region=settings.region, digest=digest, started=utc_now())
-    counts: list[int] = []
+    try:
+        writer = RecordingWriter(parsed.file, header)
+    except OSError as exc:
+        raise CommandError(f"{parsed.file}: expected a file that can be written, was not ({exc.strerror})") from None
 
     async def program(stopping: asyncio.Event) -> None:
         if parsed.minutes is not None:
             asyncio.get_running_loop().call_later(parsed.minutes * 60.0, stopping.set)
-        with RecordingWriter(parsed.file, header) as writer, Progress("recorded", None) as bar:
-            counts.append(await record(writer, settings.mqtt_url, clock=utc_now, stopping=stopping, progress=bar.show))
+        with Progress("recorded", None) as bar:
+            await record(writer, settings.mqtt_url, clock=utc_now, stopping=stopping, progress=bar.show)
 
     try:
-        run_until_signal(program)
-    except* (SimulatorError, aiomqtt.MqttError, OSError) as group:
-        raise CommandError(f"{settings.mqtt_url.rpartition('@')[2]}: {group.exceptions[0]}") from None
-    print(f"{counts[0]} messages in {parsed.file}")
+        with writer:
+            run_until_signal(program)
+    except* (SimulatorError, aiomqtt.MqttError) as group:
+        raise CommandError(f"{settings.mqtt_url.rpartition('@')[2]}: {first_of(group)}") from None
+    except* OSError as group:
+        raise CommandError(f"{parsed.file}: {first_of(group)}") from None
+    print(f"{writer.count} messages in {parsed.file}")
     return 0

@@ -7,25 +7,33 @@ from pathlib import Path
 
 from config.catalogue.model import DEVICE_KINDS, Catalogue
 from config.catalogue.save import save_region
-from gwanje.running import region_of, settings_from
+from gwanje.errors import CommandError
+from gwanje.regions import region_of
+from gwanje.running import settings_from
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("region", nargs="?", default="default", help="name or folder of a region or recipe")
+    parser.add_argument(
+        "region", nargs="?", help="name or folder of a region or recipe; the one that is set without it"
+    )
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="write the region's files there")
+    parser.add_argument("--brief", action="store_true", help="of what is wrong, say the first only")
     parser.add_argument("--data-dir", help="folder for generated regions")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Load, which checks everything, and say what there is."""
-    catalogue = region_of(settings_from(parsed))
+    catalogue = region_of(settings_from(parsed), every_problem=not parsed.brief)
     print(f"{catalogue.id}: {catalogue.name.ko} · {catalogue.name.en}")
     for name, number in counts(catalogue).items():
         print(f"{name:>10} {number}")
     if parsed.save is not None:
-        save_region(catalogue, parsed.save)
+        try:
+            save_region(catalogue, parsed.save)
+        except OSError as exc:
+            raise CommandError(f"--save: cannot write to {parsed.save} ({exc.strerror})") from None
         print(f"written to {parsed.save}")
     return 0
 

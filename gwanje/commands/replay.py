@@ -15,18 +15,20 @@ from config.catalogue.model import Catalogue
 from config.catalogue.save import save_region
 from config.settings import Settings
 from gwanje.commands.up import say, show_change
-from gwanje.errors import CommandError
+from gwanje.embedded.errors import EmbeddedError
+from gwanje.embedded.postmaster import clear_orphans
+from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
 from gwanje.progress import Progress
-from gwanje.running import data_folder, region_of, run_until_signal, settings_from
-from gwanje.stack import Stack, only_one
+from gwanje.regions import region_of
+from gwanje.running import data_folder, run_until_signal, settings_from
+from gwanje.stack import Stack, only_one, with_port
 from simulators.detector_array import KMH_PER_MPH, DetectorArray, load_detector_array
 from simulators.errors import SimulatorError
 from simulators.recording import Recorded, catalogue_digest, read_header, read_messages
 from simulators.replay import replay
 
 _SPEED_LIMIT_MPH = 70.0
-_SETTLE_S = 3.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +66,7 @@ class _Source:
 
     def __init__(self, path: Path, settings: Settings, speed_limit_kmh: float | None) -> None:
         self.path = path
-        self.name = path.name.split(".")[0]
+        self.name = path.name.split(".")[0] or "recording"
         self._array: DetectorArray | None = None
         if not path.is_file():
             raise CommandError(f"{path}: expected a recording or a detector array, was no file")
@@ -119,31 +121,31 @@ def _send_only(source: _Source, settings: Settings, speed: float | None) -> None
     try:
         run_until_signal(program)
     except* (SimulatorError, aiomqtt.MqttError) as group:
-        raise CommandError(f"{settings.mqtt_url.rpartition('@')[2]}: {group.exceptions[0]}") from None
+        raise CommandError(f"{settings.mqtt_url.rpartition('@')[2]}: {first_of(group)}") from None
 
 
 def _whole_system(
     source: _Source, settings: Settings, speed: float | None, findings: Path | None, *, leave: bool
 ) -> None:
     """Bring up a system of its own, in test mode, on its own database: a replay never mixes with what is live."""
-    folder = data_folder(settings) / "replay" / source.name
+    folder = data_folder(settings).resolve() / "replay" / source.name
     folder.mkdir(parents=True, exist_ok=True)
-    if findings is not None:
-        findings.unlink(missing_ok=True)
     with only_one(folder):
-        # A replay begins from nothing, so that the same file gives the same findings.
-        shutil.rmtree(folder / "postgresql", ignore_errors=True)
-        shutil.rmtree(folder / "region", ignore_errors=True)
+        if findings is not None:
+            _begin(findings)
+        _begin_anew(folder)
         save_region(source.catalogue, folder / "region")
-        settings = msgspec.structs.replace(
-            settings,
-            region=str(folder.resolve() / "region"),
-            data_dir=str(folder.resolve()),
-            mode="test",
-            clock="device",
-            findings="" if findings is None else str(findings),
+        settings = with_port(
+            msgspec.structs.replace(
+                settings,
+                region=str(folder / "region"),
+                data_dir=str(folder),
+                mode="test",
+                clock="device",
+                findings="" if findings is None else str(findings),
+            )
         )
-        stack = Stack(settings, folder.resolve(), None)
+        stack = Stack(settings, folder, None, make_region=False)
 
         async def program(stopping: asyncio.Event) -> None:
             address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -153,10 +155,9 @@ def _whole_system(
                 address.set_result(mqtt_url)
 
             async def send() -> None:
-                url = await address
-                await _send(source, url, speed)
+                # Every message is acknowledged when it is stored, and stored when the engine has had it.
+                await _send(source, await address, speed)
                 if leave:
-                    await asyncio.sleep(_SETTLE_S)
                     stopping.set()
                 else:
                     say("everything is sent; the page stays until Ctrl-C")
@@ -169,6 +170,25 @@ def _whole_system(
         try:
             run_until_signal(program)
         except* CommandError as group:
-            raise group.exceptions[0] from None
+            raise CommandError(str(first_of(group))) from None
         except* (SimulatorError, aiomqtt.MqttError) as group:
-            raise CommandError(str(group.exceptions[0])) from None
+            raise CommandError(str(first_of(group))) from None
+
+
+def _begin(findings: Path) -> None:
+    try:
+        findings.write_bytes(b"")
+    except OSError as exc:
+        problem = (exc.strerror or str(exc)).lower()
+        raise CommandError(f"--findings: expected a file that can be written, was {findings} ({problem})") from None
+
+
+def _begin_anew(folder: Path) -> None:
+    """Remove what an earlier replay left: the same file then gives the same findings."""
+    database = folder / "postgresql"
+    try:
+        clear_orphans(database / "cluster")
+    except EmbeddedError as exc:
+        raise CommandError(str(exc)) from None
+    shutil.rmtree(database, ignore_errors=True)
+    shutil.rmtree(folder / "region", ignore_errors=True)

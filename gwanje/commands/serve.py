@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+import structlog
+
+from alerts.desk_store import StoreUnavailableError
 from config.catalogue.model import Catalogue
 from config.numbers import NumberError
 from config.settings import Settings
 from config.words import WordsError
-from gwanje.errors import CommandError
+from gwanje.errors import CommandError, first_of
+from gwanje.listener import bind
 from gwanje.logs import configure_logs
-from gwanje.running import region_of, run_until_signal, settings_from
+from gwanje.regions import region_of
+from gwanje.running import run_until_signal, settings_from
 from gwanje.system import System
-from gwanje.web import bind
-from ingest.mqtt.address import check_reachable
+from ingest.mqtt.address import check_reachable, parse_url
 from ingest.mqtt.errors import MqttUnavailable
 from storage.errors import StorageError
+
+log = structlog.get_logger(__name__)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +49,21 @@ def run(parsed: argparse.Namespace) -> int:
             "GWANJE_DATABASE_URL: expected postgresql://user:password@host:port/database, was not set; "
             "`gwanje up` brings its own database"
         )
+    if settings.mqtt_url:
+        try:
+            parse_url(settings.mqtt_url)
+        except ValueError as exc:
+            raise CommandError(f"GWANJE_MQTT_URL: {exc}") from None
     catalogue = region_of(settings)
     try:
         run_until_signal(lambda stopping: _serve(settings, catalogue, stopping))
-    except* (StorageError, MqttUnavailable, NumberError, WordsError, ValueError) as group:
-        raise CommandError(str(_first(group))) from None
+    except (StorageError, StoreUnavailableError, MqttUnavailable, NumberError, WordsError) as exc:
+        raise CommandError(str(exc)) from None
+    except ExceptionGroup as group:
+        log.error("system.failed", exc_info=group)
+        problem = first_of(group)
+        said = str(problem) if isinstance(problem, CommandError) else f"{type(problem).__name__}: {problem}"
+        raise CommandError(f"a part of the system failed: {said}") from None
     return 0
 
 
@@ -55,18 +71,9 @@ async def _serve(settings: Settings, catalogue: Catalogue, stopping: asyncio.Eve
     if settings.mqtt_url:
         await check_reachable(settings.mqtt_url)
     with bind(settings.host, settings.port) as listener:
-        system = System(settings, catalogue, listener)
+        page = "{}:{}".format(*listener.getsockname()[:2])
 
-        async def stop_in_time() -> None:
-            await stopping.wait()
-            system.stop()
+        def ready(broker: str) -> None:
+            log.info("system.ready", page=page, broker=broker)
 
-        async with asyncio.TaskGroup() as tasks:
-            waiting = tasks.create_task(stop_in_time())
-            await system.run()
-            waiting.cancel()
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+        await System(settings, catalogue, listener, stopping).run(ready)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from gwanje.errors import CommandError
+from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
-from gwanje.running import region_of, run_until_signal, settings_from
+from gwanje.regions import region_of
+from gwanje.running import run_until_signal, settings_from
 from simulators.errors import SimulatorError
 from simulators.run import run as run_simulation
 from simulators.scenario import load_scenario, scenario_names
@@ -28,10 +29,12 @@ def run(parsed: argparse.Namespace) -> int:
     settings = settings_from(parsed)
     configure_logs(settings.log_format)
     if not settings.mqtt_url:
-        raise CommandError("GWANJE_MQTT_URL: expected mqtt://host:port, was not set")
-    catalogue = region_of(settings)
+        raise CommandError(
+            "GWANJE_MQTT_URL: expected mqtt://host:port, was not set; `gwanje up` prints the address of its broker"
+        )
     try:
         scenario = load_scenario(parsed.scenario)
+        catalogue = region_of(settings)
 
         async def simulate(stopping: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as tasks:
@@ -41,5 +44,5 @@ def run(parsed: argparse.Namespace) -> int:
 
         run_until_signal(simulate)
     except* SimulatorError as group:
-        raise CommandError(str(group.exceptions[0])) from None
+        raise CommandError(str(first_of(group))) from None
     return 0

@@ -1,4 +1,7 @@
-"""``gwanje up``: everything in one place, on a simulated region."""
+"""``gwanje up``: everything in one place, on a simulated region.
+
+This process only watches over others: it imports nothing that computes, so that it stays small.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,19 @@ import argparse
 import asyncio
 import sys
 import time
+from importlib.resources import files
 
 import msgspec
 
 from gwanje.embedded.supervise import PartStatus
 from gwanje.logs import configure_logs
-from gwanje.running import data_folder, region_of, run_until_signal, settings_from
-from gwanje.stack import Stack, only_one
-from simulators.scenario import scenario_names
+from gwanje.running import data_folder, run_until_signal, settings_from
+from gwanje.stack import Stack, only_one, with_port
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--scenario", default="calm", choices=scenario_names(), help="what happens in the region")
+    parser.add_argument("--scenario", default="calm", choices=scenarios(), help="what happens in the region")
     parser.add_argument("--port", type=int, help="port of the page, 8000 without it")
     parser.add_argument("--host", help="address of the page")
     parser.add_argument("--data-dir", help="folder for database, regions and logs; the user's data folder without it")
@@ -27,29 +30,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
+def scenarios() -> list[str]:
+    """Return the names of the scenarios that come along, without importing the simulators."""
+    folder = files("simulators") / "scenarios"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
 def run(parsed: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
-    started = time.monotonic()
+    started_s = time.monotonic()
     settings = settings_from(parsed)
     configure_logs(settings.log_format)
-    folder = data_folder(settings)
-    settings = msgspec.structs.replace(settings, data_dir=str(folder.resolve()))
-    with only_one(folder):
+    folder = data_folder(settings).resolve()
+    settings = with_port(msgspec.structs.replace(settings, data_dir=str(folder)))
+    devices = None if parsed.no_devices else ("simulators", ["simulate", parsed.scenario])
+    stack = Stack(settings, folder, devices)
+
+    def ready(mqtt_url: str) -> None:
+        say(f"ready in {time.monotonic() - started_s:.1f} s")
+        say(f"dashboard  {stack.url}")
+        say(f"citizens   {stack.url}/citizen.html")
+        say(f"MQTT       {mqtt_url}")
+        say(f"scenario   {'none' if devices is None else parsed.scenario}   ·   stop with Ctrl-C")
+
+    async def program(stopping: asyncio.Event) -> None:
         say(f"region {settings.region} …")
-        region_of(settings)
-        devices = None if parsed.no_devices else ("simulators", ["simulate", parsed.scenario])
-        stack = Stack(settings, folder.resolve(), devices)
+        await stack.run(stopping, ready, show_change)
 
-        def ready(mqtt_url: str) -> None:
-            say(f"ready in {time.monotonic() - started:.1f} s")
-            say(f"dashboard  {stack.url}")
-            say(f"citizens   {stack.url}/citizen.html")
-            say(f"MQTT       {mqtt_url}")
-            say(f"scenario   {parsed.scenario}   ·   stop with Ctrl-C")
-
-        async def program(stopping: asyncio.Event) -> None:
-            await stack.run(stopping, ready, show_change)
-
+    with only_one(folder):
         run_until_signal(program)
     say("stopped")
     return 0

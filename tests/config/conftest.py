@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from config.catalogue.generate import Recipe, generate_region, load_recipe
-from config.catalogue.generate.recipe import Counts
+from config.catalogue.generate.recipe import Counts, Recipe, load_recipe
+from config.catalogue.generate.region import generate_region
 from config.catalogue.model import Catalogue
 from config.catalogue.prepare import REGIONS_FOLDER
 from config.catalogue.save import save_region

@@ -16,9 +16,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from config.catalogue.check import find_problems
-from config.catalogue.generate import Recipe, generate_region
 from config.catalogue.generate.ground import Ground
 from config.catalogue.generate.heights import forest, visible_samples
+from config.catalogue.generate.recipe import Recipe
+from config.catalogue.generate.region import generate_region
 from config.catalogue.geometry import GEOD, positions_along
 from config.catalogue.model import DEVICE_KINDS, Catalogue, Link
 from config.catalogue.save import save_region

@@ -10,7 +10,8 @@ import pytest
 
 from config.catalogue import prepare
 from config.catalogue.errors import CatalogueError, RegionNotFoundError
-from config.catalogue.generate import Recipe
+from config.catalogue.generate import region as generator
+from config.catalogue.generate.recipe import Recipe
 from config.catalogue.model import Catalogue
 from config.catalogue.prepare import REGIONS_FOLDER, prepare_region, region_names
 from tests.config.comparing import assert_same
@@ -37,14 +38,14 @@ def test_generates_once_and_loads_afterwards(
     def refuse(recipe: Recipe) -> Catalogue:
         raise AssertionError("generated again")
 
-    monkeypatch.setattr(prepare, "generate_region", refuse)
+    monkeypatch.setattr(generator, "generate_region", refuse)
     assert_same(prepare_region(str(recipe_folder), cache), first)
 
 
 def test_changed_recipe_or_generator_is_another_region(
     recipe_folder: Path, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "generate_region", lambda recipe: small_region)
+    monkeypatch.setattr(generator, "generate_region", lambda recipe: small_region)
     cache = tmp_path / "cache"
     prepare_region(str(recipe_folder), cache)
     recipe = recipe_folder / "recipe.toml"
@@ -58,7 +59,7 @@ def test_changed_recipe_or_generator_is_another_region(
 def test_damaged_copy_is_made_anew(
     recipe_folder: Path, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "generate_region", lambda recipe: small_region)
+    monkeypatch.setattr(generator, "generate_region", lambda recipe: small_region)
     cache = tmp_path / "cache"
     prepare_region(str(recipe_folder), cache)
     (kept,) = cache.iterdir()
@@ -70,7 +71,7 @@ def test_failure_leaves_nothing_behind(recipe_folder: Path, tmp_path: Path, monk
     def fail(recipe: Recipe) -> Catalogue:
         raise ValueError("no path over the grid")
 
-    monkeypatch.setattr(prepare, "generate_region", fail)
+    monkeypatch.setattr(generator, "generate_region", fail)
     cache = tmp_path / "cache"
     with pytest.raises(ValueError, match="no path"):
         prepare_region(str(recipe_folder), cache)
@@ -80,7 +81,7 @@ def test_failure_leaves_nothing_behind(recipe_folder: Path, tmp_path: Path, monk
 def test_second_process_that_comes_late_takes_what_the_first_made(
     recipe_folder: Path, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepare, "generate_region", lambda recipe: small_region)
+    monkeypatch.setattr(generator, "generate_region", lambda recipe: small_region)
     cache, other = tmp_path / "cache", tmp_path / "other"
     prepare_region(str(recipe_folder), other)
     (made,) = other.iterdir()
@@ -89,7 +90,7 @@ def test_second_process_that_comes_late_takes_what_the_first_made(
         shutil.copytree(made, cache / made.name)
         return small_region
 
-    monkeypatch.setattr(prepare, "generate_region", meanwhile)
+    monkeypatch.setattr(generator, "generate_region", meanwhile)
     assert_same(prepare_region(str(recipe_folder), cache), small_region)
     assert [path.name for path in cache.iterdir()] == [made.name]
 

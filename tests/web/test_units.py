@@ -25,7 +25,5 @@ def test_the_page_passes_its_own_checks(check: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    done = subprocess.run(
-        [NODE, script, *arguments], cwd=WEB, capture_output=True, text=True, timeout=100, check=False
-    )
+    done = subprocess.run([NODE, script, *arguments], cwd=WEB, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

@@ -16,6 +16,8 @@ from config.catalogue.decode import field_problems
 from config.catalogue.errors import CatalogueError, Problem, shorten
 from config.catalogue.model import Name, RoadRank
 
+GENERATOR_VERSION = 1
+"""Raised with every change that makes another region of the same recipe."""
 RECIPE_FILE = "recipe.toml"
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]

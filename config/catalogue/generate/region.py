@@ -17,9 +17,6 @@ from config.catalogue.generate.slopes import place_slopes
 from config.catalogue.generate.terrain import make_terrain
 from config.catalogue.model import Catalogue, Road
 
-GENERATOR_VERSION = 1
-"""Raised with every change that makes another region of the same recipe."""
-
 
 def generate_region(recipe: Recipe) -> Catalogue:
     """Make a synthetic region.
