@@ -9,7 +9,7 @@ import msgspec
 
 from alerts.model import Alert, Situation
 from config.catalogue.model import Name
-from config.words import Words
+from config.words import Words, WordsError
 from engine.findings import Finding
 from sensors.columns import from_ns
 
@@ -72,7 +72,7 @@ def finding_view(finding: Finding, quantities: Words) -> dict[str, Any]:
         "devices": finding.devices,
         "receipt": [
             {
-                "label": quantities.say(line.quantity),
+                "label": _label(line.quantity, quantities),
                 "value": line.value,
                 "unit": line.unit,
                 "threshold": line.threshold,
@@ -81,6 +81,14 @@ def finding_view(finding: Finding, quantities: Words) -> dict[str, Any]:
             for line in finding.receipt
         ],
     }
+
+
+def _label(quantity: str, quantities: Words) -> Name:
+    """Return the words for a quantity; one that has none is shown under its key rather than not at all."""
+    try:
+        return quantities.say(quantity)
+    except WordsError:
+        return Name(quantity, quantity)
 
 
 def alert_view(alert: Alert) -> dict[str, Any]:

@@ -245,7 +245,7 @@ async def test_nobody_misses_an_alert_or_gets_it_twice_however_often_they_come_a
     live_room: Room, connection: Connection
 ) -> None:
     hub, alert = live_room.citizens, approved_alert()
-    count, chance = 40, random.Random(4)
+    count, chance = 25, random.Random(4)
     done = asyncio.Event()
 
     async def sender() -> None:
@@ -264,7 +264,7 @@ async def test_nobody_misses_an_alert_or_gets_it_twice_however_often_they_come_a
                 last = welcome["offset"] if last is None else last
                 for _ in range(count if done.is_set() else mine.randint(0, 4)):
                     with contextlib.suppress(TimeoutError):
-                        last = (await frame(client, 0.2))["offset"]
+                        last = (await frame(client, 0.05))["offset"]
                         got.append(last)
         return got
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -55,10 +56,11 @@ async def say(client: aiomqtt.Client, where: str, what: Any, qos: int = 1, **opt
 
 async def report_fire(client: aiomqtt.Client, region: Catalogue, seq: int = 1) -> None:
     """Two towers see smoke, twice each: one report alone is not believed in full."""
-    for turn in range(2):
-        for name in ("TWR-0", "TWR-1"):
-            where, what = bearing(region, name, seq + turn)
-            await say(client, where, what)
+    async with asyncio.TaskGroup() as tasks:
+        for turn in range(2):
+            for name in ("TWR-0", "TWR-1"):
+                where, what = bearing(region, name, seq + turn)
+                tasks.create_task(say(client, where, what))
 
 
 class SignDevice:

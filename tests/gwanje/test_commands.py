@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from config.numbers import THRESHOLDS
 from config.settings import Settings, load_settings
 from gwanje.cli import COMMANDS, main
 from gwanje.commands.protocol import documents
@@ -174,13 +175,19 @@ def test_a_second_up_on_one_folder_is_told_who_has_it(capsys: pytest.CaptureFixt
     )
 
 
+@pytest.mark.integration
 def test_thresholds_of_ones_own_have_to_be_whole(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, region_folder: Path, tmp_path: Path
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    region_folder: Path,
+    tmp_path: Path,
+    database_url: str,
 ) -> None:
-    monkeypatch.setenv("GWANJE_THRESHOLDS", str(tmp_path / "none"))
-    # The database is asked first: without one, that is what is said.
-    said = failure(capsys, ["serve", "--database-url", CLOSED, "--region", str(region_folder)])
-    assert "database" in said
+    folder = Path(shutil.copytree(THRESHOLDS, tmp_path / "thresholds"))
+    (folder / "alert.toml").write_text((folder / "alert.toml").read_text().replace("[sign_priority]", "[priority]"))
+    monkeypatch.setenv("GWANJE_THRESHOLDS", str(folder))
+    said = failure(capsys, ["serve", "--database-url", database_url, "--region", str(region_folder), "--port", "0"])
+    assert said == f"{folder}/alert.toml: priority: expected no such entry, was there"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +209,7 @@ def test_a_recording_needs_a_broker_and_a_file(
 ) -> None:
     given = ["--region", str(region_folder), "--mqtt-url", f"mqtt://127.0.0.1:{free_port()}"]
     assert failure(capsys, ["record", str(tmp_path / "none" / "x.gz"), *given]).startswith(str(tmp_path))
-    assert failure(capsys, ["record", str(tmp_path / "x.gz"), *given]).startswith("127.0.0.1:")
+    assert given[-1] in failure(capsys, ["record", str(tmp_path / "x.gz"), *given])
     assert "--minutes: expected a number above 0" in failure(
         capsys, ["record", str(tmp_path / "x.gz"), "--minutes", "0", *given]
     )
@@ -230,9 +237,10 @@ def test_up_knows_the_scenarios_without_the_simulators() -> None:
 
 def test_the_parent_of_up_imports_nothing_that_computes() -> None:
     code = (
-        "import sys, resource, gwanje.commands.up;"
-        "print([name for name in ('numpy', 'scipy', 'shapely', 'pyproj', 'fastapi', 'uvicorn') if name in sys.modules]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        "import sys, psutil, gwanje.commands.up;"
+        "heavy = ('numpy', 'scipy', 'shapely', 'pyproj', 'fastapi', 'uvicorn');"
+        "print([name for name in heavy if name in sys.modules]);"
+        "print(psutil.Process().memory_info().rss >> 20)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split("\n")
     assert said[0] == "[]"

@@ -164,8 +164,9 @@ async def _count(connection: Connection, table: str, wanted: int) -> bool:
 async def test_duplicates_are_stored_once_and_acknowledged(system_here: Start, connection: Connection) -> None:
     async with system_here() as running, running.page() as page, running.devices() as client:
         reading = body("SLP-1", 5, tilt_x_deg=0.5)
-        for _ in range(3):
-            await say(client, topic("slope", "SLP-1", "obs"), reading)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(3):
+                tasks.create_task(say(client, topic("slope", "SLP-1", "obs"), reading))
         await eventually(lambda: page.counters.get("duplicates") == 2)
         assert await _count(connection, "slope_reading", 1)
 

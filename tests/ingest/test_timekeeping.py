@@ -15,7 +15,7 @@ from tests.alerts.making import NOW, later
 from tests.gwanje.polling import eventually
 from tests.ingest.making import Clock, intake, slope_message, vds
 
-IDLE_S = 0.05
+IDLE_S = 0.03
 
 
 async def no_wait(_seconds: float) -> None:
@@ -51,7 +51,7 @@ async def ticks_of(messages: list[Incoming], cuts: list[int], most: int) -> list
     return ticks
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_the_same_stream_gives_the_same_ticks_however_it_is_cut(data: st.DataObject) -> None:
     offsets = data.draw(st.lists(st.integers(0, 200), min_size=1, max_size=20))

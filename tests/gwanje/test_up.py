@@ -1,0 +1,131 @@
+"""``gwanje up`` from start to end: ready, answering, and gone without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.fix_system import Running, free_port
+from tests.gwanje.polling import eventually
+
+pytestmark = pytest.mark.integration
+
+
+class Up:
+    """``gwanje up`` on a small region, and every process that belongs to it."""
+
+    def __init__(self, folder: Path, region_folder: Path) -> None:
+        self.running = Running(free_port(), 0)
+        self.output = folder / "up.log"
+        self._arguments = ["--region", str(region_folder), "--data-dir", str(folder / "data"), "--scenario", "calm"]
+        self._data = str(folder / "data")
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GWANJE_")}
+        with self.output.open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gwanje", "up", "--port", str(self.running.port), *self._arguments),
+                env=environment,
+                stdout=output,
+                stderr=output,
+            )
+        await eventually(lambda: "ready in" in self.said, "ready", 60.0)
+
+    @property
+    def said(self) -> str:
+        text = self.output.read_text(errors="replace")
+        assert self._process is not None
+        assert self._process.returncode is None or "ready in" in text, text
+        return text
+
+    @property
+    def parent(self) -> psutil.Process:
+        assert self._process is not None
+        return psutil.Process(self._process.pid)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all that runs for this data folder: by command line, environment or ancestry."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                told = [*process.cmdline(), process.environ().get("GWANJE_DATA_DIR", "")]
+                if process.status() != psutil.STATUS_ZOMBIE and any(self._data in part for part in told):
+                    found.append(process)
+        return found
+
+    async def end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        async with asyncio.timeout(40):
+            return await self._process.wait()
+
+
+@pytest.fixture
+async def up(tmp_path: Path, region_folder: Path) -> AsyncIterator[Up]:
+    made = Up(tmp_path, region_folder)
+    yield made
+    if made._process is not None and made._process.returncode is None:
+        await made.end(signal.SIGKILL)
+    await eventually(lambda: not made.processes(), "no process left", 30.0)
+
+
+async def test_it_comes_up_answers_and_leaves_nothing_behind_however_it_ends(up: Up) -> None:
+    await up.start()
+    assert up.parent.memory_info().rss < 60_000_000
+    async with up.running.http() as http:
+        assert (await http.get("/readyz")).status_code == 200
+        page = await http.get("/")
+        assert page.status_code in {200, 404}  # the page itself is there when it was built
+        region = (await http.get("/api/v1/region")).json()
+        assert region["id"] == "small"
+    async with up.running.page() as view:
+        await eventually(
+            lambda: sum(one["freshness"] == "fresh" for one in view.rows["devices"].values()) > 20, "devices", 40.0
+        )
+    assert f"dashboard  {up.running.url}" in up.said
+    assert "stop with Ctrl-C" in up.said
+
+    assert len(up.processes()) > 5
+    await up.end(signal.SIGKILL)
+    await eventually(lambda: not up.processes(), "no process left", 20.0)
+
+    await up.start()
+    assert await up.end(signal.SIGINT) == 0
+    assert up.processes() == []
+    assert up.said.rstrip().endswith("gwanje  stopped")
+    with pytest.raises(httpx.ConnectError):
+        async with up.running.http() as http:
+            await http.get("/healthz")
+
+
+async def test_a_part_that_dies_comes_back_without_the_others(up: Up) -> None:
+    await up.start()
+    before = {process.pid for process in up.processes()}
+    served = next(process for process in up.processes() if process.cmdline()[-1:] == ["serve"] and _is_python(process))
+    served.kill()
+    await eventually(lambda: "system     restarting: was killed by SIGKILL" in up.said, "the restart said")
+    await eventually(lambda: up.said.count("system     up") == 2, "the system up again", 40.0)
+    async with up.running.page() as view:
+        await eventually(
+            lambda: any(one["freshness"] == "fresh" for one in view.rows["devices"].values()), "devices", 40.0
+        )
+    kept = before & {process.pid for process in up.processes()}
+    assert up.parent.pid in kept
+    assert len(kept) >= len(before) - 2
+    assert await up.end(signal.SIGTERM) == 0
+    assert up.processes() == []
+
+
+def _is_python(process: psutil.Process) -> bool:
+    return "launcher.py" not in " ".join(process.cmdline())
