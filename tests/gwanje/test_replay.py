@@ -16,7 +16,7 @@ from config.catalogue.model import Catalogue
 from engine.findings import Finding, Rule
 from ingest.mqtt.broker import Broker
 from tests.fix_system import Running, free_port
-from tests.gwanje.devices import report_fire
+from tests.gwanje.devices import body, report_fire, say, topic
 from tests.gwanje.polling import eventually
 
 pytestmark = pytest.mark.integration
@@ -64,9 +64,10 @@ async def test_a_recording_of_simulated_devices_gives_the_same_findings_each_tim
         address = ("--mqtt-url", f"mqtt://127.0.0.1:{broker.port}", "--region", region_folder)
         file = tmp_path / "small.jsonl.gz"
         recording = await gwanje("record", file, *address, data_dir=tmp_path)
-        await eventually(lambda: broker.counters.connections == 1, "the recorder")
         simulating = await gwanje("simulate", "calm", *address, data_dir=tmp_path)
         async with Running(0, broker.port).devices() as client:
+            await say(client, topic("sign", "VMS-up0", "status"), body("VMS-up0", 1, online=True), retain=True)
+            await eventually(lambda: broker.counters.delivered > 0, "the recorder")
             await report_fire(client, region)
         await eventually(lambda: broker.counters.received > FEW, "messages", 30.0)
         simulating.send_signal(signal.SIGINT)
