@@ -35,11 +35,11 @@ def _stops(text: str) -> list[tuple[signal.Signals, float]]:
 
 
 def _start(command: list[str]) -> int:
+    """Start the program and return its number, with the signals that are forwarded still held back."""
     # A signal that comes before the program has its own handlers must end it, not be lost in ours.
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     pid = os.fork()
     if pid:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         return pid
     try:
         signal.set_wakeup_fd(-1)
@@ -112,6 +112,8 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, forward)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     pid = _start(command)
+    # Only now does the handler know whom to forward to.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     status = _watch(pid, lifeline, wake_read, stops, (log, int(arguments[3])))
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
 
