@@ -134,6 +134,9 @@ class Database:
             except psycopg.Error:
                 await connection.close()
                 continue
+            except BaseException:
+                await connection.close()
+                raise
             return connection
         return await connect(self._dsn())
 

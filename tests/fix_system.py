@@ -132,7 +132,7 @@ def system_here(database_url: str, region: Catalogue) -> Start:
                 running = tasks.create_task(system.run(addresses.append))
                 await eventually(lambda: addresses or running.done(), "the system", 30.0)
                 if running.done():
-                    await running
+                    await asyncio.Event().wait()  # the group cancels this and raises what ended the system
                 made = Running(listener.getsockname()[1], int(addresses[0].rpartition(":")[2]))
                 await eventually(lambda: _ready(made), "readiness", 30.0)
                 yield made
