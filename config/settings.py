@@ -41,6 +41,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What every text and screen says that this is. ``live`` has to be said."""
     clock: Literal["wall", "device"] = "wall"
     """``device``: the engine's time is that of the messages, for replays."""
+    clock_speed: Annotated[float, Meta(ge=1, le=200)] = 1.0
+    """How many times faster than the wall's the time runs, for rehearsals with simulated devices."""
+    clock_start: str = ""
+    """Instant at which fast time and the wall's were the same, RFC 3339; needed when ``clock_speed`` is not 1."""
     tick_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
     """Time between two steps of the engine. [ms]"""
     thresholds: str = ""
@@ -112,6 +116,6 @@ def _expectation(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
     if get_origin(kind) is Annotated:
-        _, bounds = get_args(kind)
-        return f"a whole number from {bounds.ge} to {bounds.le}"
+        number, bounds = get_args(kind)
+        return f"a {'whole ' if number is int else ''}number from {bounds.ge} to {bounds.le}"
     return "a text"

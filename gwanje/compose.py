@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,7 @@ from dashboard.services import Services
 from engine.findings import Finding
 from gwanje.answers import SignAnswers
 from gwanje.inlets import Inlets
+from gwanje.pace import clock_of
 from gwanje.parts import Watch
 from ingest.batching import Batcher
 from ingest.intake import Intake
@@ -47,11 +48,8 @@ from storage.views import alert_view, situation_view
 from storage.writer import Writer
 
 WEB = Path(dashboard.__file__).parent / "web" / "dist"
-
-
-def utc_now() -> datetime:
-    """Return the wall's time."""
-    return datetime.now(UTC)
+SHORTEST_TICK_S = 0.05
+"""Of a rehearsal's fast ticks: at 100 times the speed the engine still looks every five seconds [s]."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,17 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
     folder = Path(settings.thresholds) if settings.thresholds else THRESHOLDS
     plausibility, numbers = load_numbers("plausibility", folder), load_numbers("alert", folder)
     by_device_time = settings.clock == "device"
+    wall = clock_of(settings)
     registry, gazetteer = Registry.from_catalogue(catalogue), Gazetteer(catalogue)
 
-    intake = Intake(registry, plausibility, utc_now, by_device_time=by_device_time)
+    intake = Intake(registry, plausibility, wall, by_device_time=by_device_time)
     timekeeper: Timekeeper = (
-        DeviceTicks(intake, settings.tick_ms / 1000.0)
-        if by_device_time
-        else WallTicks(intake, utc_now, settings.tick_ms / 1000.0)
+        DeviceTicks(intake, settings.tick_ms / 1000.0) if by_device_time else WallTicks(intake, wall, _tick_s(settings))
     )
     inlets = Inlets(outside.mqtt_url, intake, timekeeper, by_device_time=by_device_time)
 
     live = LiveView(secrets.token_hex(8), settings.mode)
-    store = PostgresDeskStore(outside.database, utc_now, timedelta(seconds=numbers["keep_ended_s"].value))
+    store = PostgresDeskStore(outside.database, wall, timedelta(seconds=numbers["keep_ended_s"].value))
     correlator = Correlator(gazetteer, Words.load("texts"), numbers)
 
     def retire(situations: Iterable[str], alerts: Iterable[str]) -> None:
@@ -119,7 +116,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
 
     publish = _publisher(live, timekeeper.now, Words.load("quantities"))
     desk = Desk(correlator, settings.mode, store, publish, retire)
-    outbox = PostgresOutbox(outside.database, utc_now)
+    outbox = PostgresOutbox(outside.database, wall)
     answers = SignAnswers(outbox, desk)
     citizens = CitizenHub(outside.database, outside.pages, outside.epoch, settings.mode)
     signs = SignChannel(
@@ -137,7 +134,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         valid_for=timedelta(minutes=numbers["deliver_within_minutes"].value),
     )
 
-    writer = Writer(lambda: connect(settings.database_url), now=utc_now)
+    writer = Writer(lambda: connect(settings.database_url), now=wall)
     batcher = Batcher(registry, outside.keys, plausibility)
     pipeline = Pipeline(
         timekeeper=timekeeper,
@@ -196,6 +193,11 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         watch=watch,
         app=create_app(services, gazetteer),
     )
+
+
+def _tick_s(settings: Settings) -> float:
+    """Return the time between two ticks, shorter when time runs fast, but never too short for the pages [s]."""
+    return max(settings.tick_ms / 1000.0 / settings.clock_speed, min(settings.tick_ms / 1000.0, SHORTEST_TICK_S))
 
 
 def allowed_hosts(settings: Settings) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from gwanje.embedded.errors import EmbeddedError, PartFailedError
 from gwanje.embedded.lifeline import spawn
 from gwanje.embedded.postgres import EmbeddedPostgres
 from gwanje.embedded.postgres_cluster import free_port
+from gwanje.embedded.postmaster import clear_orphans
 from gwanje.embedded.supervise import PartSpec, PartStatus, ProcessPart, Supervisor
 from gwanje.errors import CommandError
 from gwanje.listener import bind
@@ -253,6 +255,23 @@ def only_one(folder: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def begin_anew(folder: Path) -> None:
+    """Remove the database and region that an earlier replay or rehearsal left in a folder of its own.
+
+    Raises
+    ------
+    CommandError
+        If something still runs on that database and cannot be stopped.
+    """
+    database = folder / "postgresql"
+    try:
+        clear_orphans(database / "cluster")
+    except EmbeddedError as exc:
+        raise CommandError(str(exc)) from None
+    shutil.rmtree(database, ignore_errors=True)
+    shutil.rmtree(folder / "region", ignore_errors=True)
 
 
 async def _answers(host: str, port: int) -> bool:

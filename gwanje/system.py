@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -15,8 +16,9 @@ import structlog
 from alerts.desk_store import StoreUnavailableError
 from config.catalogue.model import DEVICE_KINDS, Catalogue
 from config.settings import Settings
-from gwanje.compose import Composed, Outside, compose, utc_now
+from gwanje.compose import Composed, Outside, compose
 from gwanje.inlets import keepers
+from gwanje.pace import clock_of
 from gwanje.sole import SoleUse
 from gwanje.web import WebServer
 from ingest.mqtt.broker import Broker
@@ -68,6 +70,7 @@ class System:
         self._catalogue = catalogue
         self._listener = listener
         self._stopping = stopping or asyncio.Event()
+        self._clock = clock_of(settings)
         self._skipped: Callable[[str, OversizePublish], None] = lambda _client, _report: None
 
     def stop(self) -> None:
@@ -110,7 +113,7 @@ class System:
             await parts.citizens.begin()
             await parts.desk.open(parts.clock())
             if self._settings.clock == "wall":
-                stored = await stored_slopes(database, parts.registry, self._keys, utc_now())
+                stored = await stored_slopes(database, parts.registry, self._keys, self._clock())
                 parts.pipeline.warm_up(stored, to_ns(parts.clock()))
             if ready is not None:
                 ready(str(parts.inlets.sessions[0].address))
@@ -126,9 +129,9 @@ class System:
             for device in self._catalogue.devices(kind)
         ]
         await migrate(connection)
-        await ensure_partitions(connection, utc_now())
+        await ensure_partitions(connection, self._clock())
         self._keys = await register_devices(connection, devices)
-        return await open_epoch(connection, secrets.token_hex(8), utc_now())
+        return await open_epoch(connection, secrets.token_hex(8), self._clock())
 
     async def _embedded_broker(self, stack: contextlib.AsyncExitStack) -> str:
         host = self._settings.mqtt_host
@@ -156,7 +159,7 @@ class System:
             "answers": parts.answers.run(),
             "desk": parts.desk.run(),
             "watch": _show_parts(parts),
-            "partitions": _keep_partitions(parts.database),
+            "partitions": _keep_partitions(parts.database, self._clock, self._settings.clock_speed),
             "sole use": sole.keep(),
         }
         speaking = {f"mqtt {name}": session.run() for name, session in parts.inlets.named.items()}
@@ -210,11 +213,11 @@ async def _show_parts(parts: Composed) -> None:
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _keep_partitions(database: Database) -> None:
+async def _keep_partitions(database: Database, clock: Callable[[], datetime], speed: float) -> None:
     while True:
-        await asyncio.sleep(_PARTITIONS_EVERY_S)
+        await asyncio.sleep(_PARTITIONS_EVERY_S / speed)
         try:
             async with database.connection() as connection:
-                await ensure_partitions(connection, utc_now())
+                await ensure_partitions(connection, clock())
         except (DatabaseUnavailable, psycopg.Error) as exc:
             log.warning("partitions.not_made", problem=" ".join(str(exc).split()))

@@ -16,7 +16,9 @@ from simulators.transport.connection import Connection
 from simulators.world.seeds import stream
 
 TICK_S = 1.0
-"""How often due messages are collected [s]."""
+"""How often due messages are collected, in device time [s]."""
+SHORTEST_TICK_S = 0.05
+"""The same for a clock that runs fast, in the wall's time [s]."""
 CONNECT_EVERY_S = 0.01
 """Distance between the first attempts of two connections [s]."""
 SLICE_S = 600.0
@@ -37,6 +39,7 @@ async def run(
     *,
     seed: int | None = None,
     clock: Callable[[], datetime] = utc_now,
+    speed: float = 1.0,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     started: asyncio.Event | None = None,
 ) -> None:
@@ -56,8 +59,10 @@ async def run(
         Seed of everything random; the scenario's own when None.
     clock
         Source of device time, aware UTC. Simulation time is the time since the call.
+    speed
+        How many times faster than the wall's that clock runs.
     sleep
-        Waits for a number of seconds of that clock.
+        Waits for a number of seconds of the wall.
     started
         Set when every connection has been made once.
 
@@ -93,7 +98,7 @@ async def run(
                 connected(client_id)
 
             group.create_task(connection.run(came, place * CONNECT_EVERY_S), name=f"simulated {client_id}")
-        group.create_task(_pump(simulation, connections, start, clock, sleep), name="simulated world")
+        group.create_task(_pump(simulation, connections, start, clock, speed, sleep), name="simulated world")
         try:
             await asyncio.Event().wait()
         finally:
@@ -106,8 +111,10 @@ async def _pump(
     connections: list[Connection],
     start: datetime,
     clock: Callable[[], datetime],
+    speed: float,
     sleep: Callable[[float], Awaitable[None]],
 ) -> None:
+    tick_s = max(TICK_S, SHORTEST_TICK_S * speed)
     while True:
         now_s = (clock() - start).total_seconds()
         while simulation.time_s < now_s:
@@ -115,4 +122,4 @@ async def _pump(
                 connections[index].outbox.put(message)
             await asyncio.sleep(0)
         spent_s = (clock() - start).total_seconds()
-        await sleep(TICK_S - spent_s % TICK_S)
+        await sleep((tick_s - spent_s % tick_s) / speed)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import aiomqtt
 
-from gwanje.compose import utc_now
 from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
+from gwanje.pace import utc_now
 from gwanje.progress import Progress
 from gwanje.regions import region_of
 from gwanje.running import run_until_signal, settings_from

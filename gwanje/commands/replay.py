@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +14,12 @@ from config.catalogue.model import Catalogue
 from config.catalogue.save import save_region
 from config.settings import Settings
 from gwanje.commands.up import say, show_change
-from gwanje.embedded.errors import EmbeddedError
-from gwanje.embedded.postmaster import clear_orphans
 from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
 from gwanje.progress import Progress
 from gwanje.regions import region_of
 from gwanje.running import data_folder, run_until_signal, settings_from
-from gwanje.stack import Stack, only_one, with_port
+from gwanje.stack import Stack, begin_anew, only_one, with_port
 from simulators.detector_array import KMH_PER_MPH, DetectorArray, load_detector_array
 from simulators.errors import SimulatorError
 from simulators.recording import Recorded, catalogue_digest, read_header, read_messages
@@ -133,7 +130,7 @@ def _whole_system(
     with only_one(folder):
         if findings is not None:
             _begin(findings)
-        _begin_anew(folder)
+        begin_anew(folder)
         save_region(source.catalogue, folder / "region")
         settings = with_port(
             msgspec.structs.replace(
@@ -181,14 +178,3 @@ def _begin(findings: Path) -> None:
     except OSError as exc:
         problem = (exc.strerror or str(exc)).lower()
         raise CommandError(f"--findings: expected a file that can be written, was {findings} ({problem})") from None
-
-
-def _begin_anew(folder: Path) -> None:
-    """Remove what an earlier replay left: the same file then gives the same findings."""
-    database = folder / "postgresql"
-    try:
-        clear_orphans(database / "cluster")
-    except EmbeddedError as exc:
-        raise CommandError(str(exc)) from None
-    shutil.rmtree(database, ignore_errors=True)
-    shutil.rmtree(folder / "region", ignore_errors=True)

@@ -7,6 +7,7 @@ import asyncio
 
 from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
+from gwanje.pace import clock_of, since_now
 from gwanje.regions import region_of
 from gwanje.running import run_until_signal, settings_from
 from simulators.errors import SimulatorError
@@ -20,6 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--region", help="name or folder of the region")
     parser.add_argument("--mqtt-url", help="broker, mqtt://user:password@host:port")
     parser.add_argument("--seed", type=int, help="seed of everything random; the scenario's own without it")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        dest="clock_speed",
+        help="how many times faster than the wall's the devices' time runs, 1 to 200; whoever listens has to know",
+    )
     parser.add_argument("--data-dir", help="folder for generated regions")
     parser.set_defaults(run=run)
 
@@ -35,10 +42,20 @@ def run(parsed: argparse.Namespace) -> int:
     try:
         scenario = load_scenario(parsed.scenario)
         catalogue = region_of(settings)
+        clock = clock_of(since_now(settings))
 
         async def simulate(stopping: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as tasks:
-                devices = tasks.create_task(run_simulation(catalogue, scenario, settings.mqtt_url, seed=parsed.seed))
+                devices = tasks.create_task(
+                    run_simulation(
+                        catalogue,
+                        scenario,
+                        settings.mqtt_url,
+                        seed=parsed.seed,
+                        clock=clock,
+                        speed=settings.clock_speed,
+                    )
+                )
                 await stopping.wait()
                 devices.cancel()
 

@@ -15,8 +15,9 @@ import msgspec
 
 from gwanje.embedded.supervise import PartStatus
 from gwanje.logs import configure_logs
+from gwanje.pace import since_now
 from gwanje.running import data_folder, run_until_signal, settings_from
-from gwanje.stack import Stack, only_one, with_port
+from gwanje.stack import Stack, begin_anew, only_one, with_port
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address of the page")
     parser.add_argument("--data-dir", help="folder for database, regions and logs; the user's data folder without it")
     parser.add_argument("--region", help="name or folder of the region")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        dest="clock_speed",
+        help="rehearse faster than time passes, 1 to 200 times, on a database of its own that is begun anew",
+    )
     parser.add_argument("--no-devices", action="store_true", help="bring no simulated devices")
     parser.set_defaults(run=run)
 
@@ -41,8 +48,11 @@ def run(parsed: argparse.Namespace) -> int:
     started_s = time.monotonic()
     settings = settings_from(parsed)
     configure_logs(settings.log_format)
-    folder = data_folder(settings).resolve()
-    settings = with_port(msgspec.structs.replace(settings, data_dir=str(folder)))
+    regions = data_folder(settings).resolve()
+    fast = settings.clock_speed != 1.0
+    folder = regions / "rehearsal" if fast else regions
+    folder.mkdir(mode=0o700, exist_ok=True)
+    settings = with_port(since_now(msgspec.structs.replace(settings, data_dir=str(regions))))
     devices = None if parsed.no_devices else ("simulators", ["simulate", parsed.scenario])
     stack = Stack(settings, folder, devices)
 
@@ -51,13 +61,16 @@ def run(parsed: argparse.Namespace) -> int:
         say(f"dashboard  {stack.url}")
         say(f"citizens   {stack.url}/citizen.html")
         say(f"MQTT       {mqtt_url}")
-        say(f"scenario   {'none' if devices is None else parsed.scenario}   ·   stop with Ctrl-C")
+        pace = f"   ·   {settings.clock_speed:g} times as fast" if fast else ""
+        say(f"scenario   {'none' if devices is None else parsed.scenario}{pace}   ·   stop with Ctrl-C")
 
     async def program(stopping: asyncio.Event) -> None:
         say(f"region {settings.region} …")
         await stack.run(stopping, ready, show_change)
 
     with only_one(folder):
+        if fast:
+            begin_anew(folder)
         run_until_signal(program)
     say("stopped")
     return 0
