@@ -16,6 +16,7 @@ from sensors.columns import Received, to_ns
 from sensors.errors import DecodeError
 from sensors.observations import Message, TowerEvent, VdsObservation
 from sensors.registry import Registry
+from sensors.topics import Topic
 from storage.writer_batches import DeadLetter
 
 HAZARDS = 0
@@ -50,6 +51,8 @@ class Intake:
         the reader has to be held back by `Inbox.is_full` before the hazard queue overflows.
     by_device_time
         In a replay a message arrives, as far as the engine is told, at the newest device time seen so far.
+    on_centre
+        Called with every message of a cell broadcast centre and its time of arrival; the engine hears none of them.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Intake:
         telemetry_limit: int = 200_000,
         *,
         by_device_time: bool = False,
+        on_centre: Callable[[Message, datetime], None] | None = None,
     ) -> None:
         self.counters = IntakeCounters()
         self.letters = LetterBox(clock)
@@ -70,6 +74,7 @@ class Intake:
         self._max_ahead = timedelta(seconds=plausibility["max_ahead_s"].value)
         self._clock = clock
         self._by_device_time = by_device_time
+        self._on_centre = on_centre
         self._newest: datetime | None = None
 
     def take_hazards(self, messages: Iterable[Incoming]) -> None:
@@ -104,6 +109,9 @@ class Intake:
         accepted: list[Received[Message]] = []
         for member in members:
             try:
+                if topic.kind == "cell":
+                    self._take_centre(topic, member, message, now)
+                    continue
                 device = self._registry.resolve(topic, member.device)
                 self._check(member, device, now)
             except DecodeError as exc:
@@ -112,6 +120,12 @@ class Intake:
             accepted.append(Received(device, member, to_ns(self._arrival(member, message, now))))
         self.counters.observations += len(accepted)
         return Accepted(tuple(accepted), tuple(letters), message, lane)
+
+    def _take_centre(self, topic: Topic, member: Message, message: Incoming, now: datetime) -> None:
+        self._registry.check_centre(topic, member.device)
+        self._check_time(member, now)
+        if self._on_centre is not None:
+            self._on_centre(member, self._arrival(member, message, now))
 
     def _arrival(self, member: Message, message: Incoming, now: datetime) -> datetime:
         if self._by_device_time:
@@ -136,15 +150,7 @@ class Intake:
         DecodeError
             If it cannot be true.
         """
-        ahead = message.time - now
-        if ahead > self._max_ahead:
-            raise DecodeError(
-                "time",
-                f"expected at most {self._max_ahead.total_seconds():.0f} s ahead of arrival, "
-                f"was {ahead.total_seconds():.0f} s ahead",
-            )
-        if message.time < OLDEST:
-            raise DecodeError("time", f"expected a time after {OLDEST:%Y-%m-%d}, was {message.time.isoformat()}")
+        self._check_time(message, now)
         if isinstance(message, TowerEvent) and not message.detection.isprintable():
             raise DecodeError("detection", f"expected printable text, was {message.detection!r}")
         if isinstance(message, VdsObservation):
@@ -155,6 +161,17 @@ class Intake:
                     raise DecodeError(f"lanes[{place}].lane", f"expected a lane out of 1 to {lanes}, was {lane}")
                 if lane in numbers[:place]:
                     raise DecodeError(f"lanes[{place}].lane", f"expected each lane once, was {lane} again")
+
+    def _check_time(self, message: Message, now: datetime) -> None:
+        ahead = message.time - now
+        if ahead > self._max_ahead:
+            raise DecodeError(
+                "time",
+                f"expected at most {self._max_ahead.total_seconds():.0f} s ahead of arrival, "
+                f"was {ahead.total_seconds():.0f} s ahead",
+            )
+        if message.time < OLDEST:
+            raise DecodeError("time", f"expected a time after {OLDEST:%Y-%m-%d}, was {message.time.isoformat()}")
 
     def _letter(self, message: Incoming, device: str | None, error: DecodeError) -> tuple[DeadLetter, ...]:
         known = device is not None and device in self._registry.index

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from config.catalogue.model import DeviceKind
 from sensors.errors import DecodeError
 from sensors.explain import PAYLOAD_ERRORS, Encoding, explain
 from sensors.observations import (
     CameraStatus,
     CctvEvent,
+    CellAck,
+    CellBroadcast,
     DeviceStatus,
     Message,
     SignAck,
@@ -23,7 +24,7 @@ from sensors.observations import (
     VdsObservation,
     WeatherObservation,
 )
-from sensors.topics import Stream, Topic, parse_topic
+from sensors.topics import Kind, Stream, Topic, parse_topic
 
 __all__ = [
     "EARLIEST",
@@ -45,7 +46,7 @@ EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2259, 12, 31, tzinfo=UTC)
 """Times before and from here on do not fit: nanoseconds since 1970 hold no year after 2262 in 64 bits."""
 
-MESSAGE_TYPES: dict[tuple[DeviceKind, Stream], type[Message]] = {
+MESSAGE_TYPES: dict[tuple[Kind, Stream], type[Message]] = {
     ("vds", "obs"): VdsObservation,
     ("vds", "status"): DeviceStatus,
     ("slope", "obs"): SlopeObservation,
@@ -59,6 +60,9 @@ MESSAGE_TYPES: dict[tuple[DeviceKind, Stream], type[Message]] = {
     ("sign", "status"): DeviceStatus,
     ("sign", "command"): SignCommand,
     ("sign", "ack"): SignAck,
+    ("cell", "status"): DeviceStatus,
+    ("cell", "command"): CellBroadcast,
+    ("cell", "ack"): CellAck,
 }
 """What may be written on each stream of each kind of device."""
 

@@ -182,3 +182,59 @@ class SignAck(Message, frozen=True, kw_only=True):
     multi: Annotated[str, Meta(max_length=2_000, description="What the face shows now.")]
     pixel_errors: Annotated[int, Meta(ge=0, le=10_000_000, description="Pixels that do not obey.")] = 0
     reason: Annotated[Text, Meta(description="Why it is not shown.")] | None = None
+
+
+CellId = Annotated[str, Meta(min_length=1, max_length=48)]
+Page = Annotated[
+    str,
+    Meta(
+        pattern=r"^([0-9a-f]{2}){1,88}$(?!\n)",
+        description="One page as it goes on air, hexadecimal; at most 88 octets (3GPP TS 23.041, 9.4.1).",
+    ),
+]
+
+
+class CellBroadcast(Message, frozen=True, kw_only=True):
+    """What a district's cell broadcast centre is asked to send to phones, to change, or to stop sending."""
+
+    message: MessageId
+    message_id: Annotated[
+        int, Meta(ge=0, le=65535, description="CBS message identifier, such as 4370 (3GPP TS 23.041, 9.4.1.2.2).")
+    ]
+    serial: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="CBS serial number: geographical scope (2 bits), message code (10), update number (4).",
+        ),
+    ]
+    language: Annotated[str, Meta(pattern=r"^[a-z]{2}$(?!\n)", description="Of the text, ISO 639-1.")]
+    text: Annotated[str, Meta(max_length=1395, description="What phones show; empty only when cancelling.")]
+    pages: Annotated[tuple[Page, ...], Meta(max_length=15, description="The text as encoded pages.")] | None = None
+    cells: (
+        Annotated[
+            tuple[CellId, ...],
+            Meta(min_length=1, max_length=1000, description="Cells of the district; null for all of them."),
+        ]
+        | None
+    ) = None
+    repetition_s: Annotated[
+        float, Meta(ge=1, le=7713, description="Time from one broadcast to the next, CBSP knows 1.883 to 7,711. [s]")
+    ]
+    broadcasts: (
+        Annotated[int, Meta(ge=1, le=65535, description="How often it is sent; null for until it expires.")] | None
+    ) = None
+    expires: Annotated[Time, Meta(description="When it is not sent any more; null for after `broadcasts`.")] | None = (
+        None
+    )
+    cancel: Annotated[bool, Meta(description="Stop sending the message with this `message_id` and `serial`.")] = False
+
+
+class CellAck(Message, frozen=True, kw_only=True):
+    """What a cell broadcast centre did with a command."""
+
+    message: Annotated[str, Meta(min_length=1, max_length=64, description="Identifier of the command's message.")]
+    cells_ok: Annotated[int, Meta(ge=0, le=1_000_000, description="Cells that do as they were told.")]
+    cells_failed: Annotated[tuple[CellId, ...], Meta(max_length=1000, description="Cells that do not.")] = ()
+    reason: Annotated[Text, Meta(description="Why cells failed, or why nothing was done.")] | None = None

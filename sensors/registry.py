@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config.catalogue.model import DEVICE_KINDS, Catalogue, DeviceKind
 from sensors.errors import DecodeError
-from sensors.topics import Topic
+from sensors.topics import Topic, centre_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Registry:
         Lanes of each detection station.
     index : dict
         Index by identifier.
+    centres : dict
+        District of each cell broadcast centre by its identifier; centres have no index, for nothing is computed of
+        what they say. A district without cells has none.
     """
 
     ids: tuple[str, ...]
@@ -41,6 +44,7 @@ class Registry:
     district: tuple[str, ...]
     lanes: NDArray[np.int16]
     index: dict[str, int]
+    centres: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_catalogue(cls, catalogue: Catalogue) -> Registry:
@@ -64,6 +68,7 @@ class Registry:
             district=tuple(district),
             lanes=np.array([station.lanes for station in catalogue.vds], dtype=np.int16),
             index={device: position for position, device in enumerate(ids)},
+            centres={centre_of(name): name for name in sorted({cell.district for cell in catalogue.cells})},
         )
 
     def __len__(self) -> int:
@@ -88,3 +93,19 @@ class Registry:
                 "topic", f"expected district {self.district[position]!r} for {device}, was {topic.district!r}"
             )
         return position
+
+    def check_centre(self, topic: Topic, device: str) -> None:
+        """Hold a message of a cell broadcast centre against the region.
+
+        Raises
+        ------
+        DecodeError
+            If the region has no such centre, or it is another district's.
+        """
+        district = self.centres.get(device)
+        if district is None:
+            raise DecodeError("device", f"expected a cell broadcast centre of the region, was {device!r}")
+        if topic.kind != "cell":
+            raise DecodeError("topic", f"expected kind 'cell' for {device}, was {topic.kind!r}")
+        if topic.district != district:
+            raise DecodeError("topic", f"expected district {district!r} for {device}, was {topic.district!r}")

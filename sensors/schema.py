@@ -11,7 +11,7 @@ from sensors.codec import MAX_BATCH, MESSAGE_TYPES
 from sensors.observations import LaneSample
 from sensors.topics import GATEWAY_LEVEL, PREFIX
 
-PROTOCOL_VERSION = "1.0.0"
+PROTOCOL_VERSION = "1.1.0"
 _TITLES = {
     "vds": "vehicle detection station",
     "cctv": "CCTV camera",
@@ -19,6 +19,7 @@ _TITLES = {
     "tower": "fire watchtower",
     "weather": "weather station",
     "sign": "variable message sign",
+    "cell": "cell broadcast centre",
 }
 _TO_DEVICE = {"command"}
 

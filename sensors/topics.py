@@ -8,6 +8,10 @@ from typing import Literal, NamedTuple
 from config.catalogue.model import DEVICE_KINDS, DeviceKind
 from sensors.errors import DecodeError
 
+Kind = DeviceKind | Literal["cell"]
+KINDS: tuple[Kind, ...] = (*DEVICE_KINDS, "cell")
+"""Kinds on the wire: those of devices, and ``cell`` for the cell broadcast centre of each district, which the region
+does not list."""
 Stream = Literal["obs", "event", "status", "command", "ack"]
 STREAMS: tuple[Stream, ...] = ("obs", "event", "status", "command", "ack")
 PREFIX = "gwanje/v1"
@@ -19,6 +23,7 @@ UPSTREAM_FILTERS: tuple[str, ...] = (
 )
 """What the control room subscribes to."""
 
+_CENTRE = "cbc-"
 _LEVEL = re.compile(r"[A-Za-z0-9_-]{1,48}")
 
 
@@ -26,10 +31,15 @@ class Topic(NamedTuple):
     """The levels of a topic that carry meaning; ``device`` is the gateway's identifier when ``gateway`` is true."""
 
     district: str
-    kind: DeviceKind
+    kind: Kind
     device: str
     stream: Stream
     gateway: bool = False
+
+
+def centre_of(district: str) -> str:
+    """Return the identifier of a district's cell broadcast centre."""
+    return _CENTRE + district
 
 
 def format_topic(topic: Topic) -> str:
@@ -55,8 +65,8 @@ def parse_topic(topic: str) -> Topic:
     if len(levels) != 6:
         raise DecodeError("topic", f"expected {PREFIX}/district/kind/device/stream, was {topic[:100]!r}")
     district, kind, device, stream = levels[2:]
-    if kind not in DEVICE_KINDS:
-        raise DecodeError("topic", f"expected a kind out of {', '.join(DEVICE_KINDS)}, was {kind[:50]!r}")
+    if kind not in KINDS:
+        raise DecodeError("topic", f"expected a kind out of {', '.join(KINDS)}, was {kind[:50]!r}")
     if stream not in STREAMS or (gateway and stream != "obs"):
         raise DecodeError("topic", f"expected a stream out of {', '.join(STREAMS)}, was {stream[:50]!r}")
     if device == GATEWAY_LEVEL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.catalogue.model import Cell
 from ingest.inbox import Inbox
-from ingest.intake import HAZARDS, TELEMETRY
+from ingest.intake import HAZARDS, TELEMETRY, Intake
 from ingest.letters import PER_MINUTE, PER_SENDER
 from ingest.mqtt.session import Incoming, OversizePublish
 from sensors.columns import to_ns
+from sensors.observations import CellAck, DeviceStatus, Message
+from sensors.registry import Registry
+from sensors.topics import centre_of
 from storage.writer_batches import DeadLetter
-from tests.alerts.making import NOW, WESTERN, later
+from tests.alerts.making import NOW, WESTERN, later, two_districts
 from tests.ingest.making import (
+    PLAUSIBILITY,
     REGISTRY,
     STATION,
     Clock,
@@ -34,6 +40,7 @@ OBS = f"gwanje/v1/{WESTERN}/vds/{STATION}/obs"
 GATEWAY = f"gwanje/v1/{WESTERN}/vds/_gateway/g1/obs"
 LANE = {"volume": 5, "speed_kmh": 90.0, "occupancy_pct": 8.0}
 
+CENTRE = centre_of(WESTERN)
 ELSEWHERE = {"device": STATION, "time": NOW, "seq": 1}
 
 # What the codec refuses: the field that it names.
@@ -260,3 +267,40 @@ def test_no_document_stops_it(document: Any, packed: bool) -> None:
 
 def test_the_registry_and_the_test_region_agree() -> None:
     assert REGISTRY.lanes[REGISTRY.index[STATION] - REGISTRY.start["vds"]] == 3
+
+
+def centre_says(device: str, stream: str = "ack", **body: Any) -> Incoming:
+    told = {"device": device, "time": NOW, "seq": 1} | body
+    return message(f"gwanje/v1/{WESTERN}/cell/{device}/{stream}", told)
+
+
+def with_a_centre(on_centre: Callable[[Message, datetime], None]) -> Intake:
+    mast = Cell(id="C1", district=WESTERN, position=(128.0, 37.0), azimuth_deg=0.0, beamwidth_deg=65.0, range_m=5_000.0)
+    registry = Registry.from_catalogue(two_districts(cells=(mast,)))
+    return Intake(registry, PLAUSIBILITY, Clock(), on_centre=on_centre)
+
+
+def test_a_cell_broadcast_centre_is_heard_but_no_device_of_the_engines() -> None:
+    heard: list[tuple[Message, datetime]] = []
+    taking = with_a_centre(lambda said, at: heard.append((said, at)))
+    ack = centre_says(CENTRE, message="m1", cells_ok=12, cells_failed=["C1"], reason="C1: out of service")
+    taking.take_hazards([ack, centre_says(CENTRE, "status", online=True)])
+    assert [(one.observations, one.letters) for one in taking.hazard.take()] == [((), ()), ((), ())]
+    assert [(type(said), said.device) for said, _ in heard] == [(CellAck, CENTRE), (DeviceStatus, CENTRE)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        (centre_says("cbc-00000", message="m1", cells_ok=1), "device"),
+        (centre_says(CENTRE, message="m1", cells_ok=-1), "cells_ok"),
+        (centre_says(CENTRE, message="m1", cells_ok=1, time=later(172_800)), "time"),
+    ],
+)
+def test_what_a_centre_says_wrong_becomes_a_letter(wrong: Incoming, field: str) -> None:
+    heard: list[Message] = []
+    taking = with_a_centre(lambda said, _: heard.append(said))
+    taking.take_hazards([wrong])
+    ((letter,),) = [one.letters for one in taking.hazard.take()]
+    assert letter.field == field
+    assert not heard

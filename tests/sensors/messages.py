@@ -10,11 +10,10 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from config.catalogue.model import DeviceKind
 from sensors.codec import EARLIEST, LATEST, MESSAGE_TYPES
-from sensors.topics import Stream, Topic, format_topic
+from sensors.topics import Kind, Stream, Topic, format_topic
 
-KEYS: list[tuple[DeviceKind, Stream]] = list(MESSAGE_TYPES)
+KEYS: list[tuple[Kind, Stream]] = list(MESSAGE_TYPES)
 OBS_KEYS = [key for key in KEYS if key[1] == "obs"]
 HEAD = {"device": "d-1", "time": "2026-03-01T09:00:00Z", "seq": 7}
 
@@ -66,6 +65,20 @@ EXAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("sign", "command"): {"message": "m-1", "multi": "[jl3]SLOW", "priority": 128, "expires": "2026-03-01T09:30:00Z"},
     ("sign", "ack"): {"message": "m-1", "shown": False, "multi": "", "pixel_errors": 3, "reason": "too wide"},
+    ("cell", "command"): {
+        "message": "m-1",
+        "message_id": 4371,
+        "serial": 16400,
+        "language": "ko",
+        "text": "대피",
+        "pages": ["4010117311" + "00" * 83],
+        "cells": ["cell-00001-1"],
+        "repetition_s": 30.0,
+        "broadcasts": 20,
+        "expires": "2026-03-01T09:30:00Z",
+        "cancel": False,
+    },
+    ("cell", "ack"): {"message": "m-1", "cells_ok": 8, "cells_failed": ["cell-00001-2"], "reason": "out of service"},
 }
 for _kind, _stream in KEYS:
     if _stream == "status":
@@ -79,7 +92,7 @@ def example(key: tuple[str, str]) -> dict[str, Any]:
     return copied
 
 
-def topic_of(key: tuple[DeviceKind, Stream], device: str = "d-1", *, gateway: bool = False) -> str:
+def topic_of(key: tuple[Kind, Stream], device: str = "d-1", *, gateway: bool = False) -> str:
     return format_topic(Topic("51750", key[0], device, key[1], gateway))
 
 
@@ -121,7 +134,7 @@ def values_of(info: inspect.Type) -> st.SearchStrategy[Any]:
 MESSAGES = {key: values_of(inspect.type_info(kind)) for key, kind in MESSAGE_TYPES.items()}
 
 
-def keyed_messages(keys: list[tuple[DeviceKind, Stream]] = KEYS) -> st.SearchStrategy[tuple[Any, Any]]:
+def keyed_messages(keys: list[tuple[Kind, Stream]] = KEYS) -> st.SearchStrategy[tuple[Any, Any]]:
     """Return (key, message) pairs of all streams."""
     return st.sampled_from(keys).flatmap(lambda key: st.tuples(st.just(key), MESSAGES[key]))
 

@@ -158,7 +158,7 @@ class TestAsyncapi:
     @pytest.mark.parametrize("name", DOCUMENT["operations"])
     def test_an_operation_refers_to_a_channel(self, name):
         operation = DOCUMENT["operations"][name]
-        assert operation["action"] == ("send" if name == "sign-command" else "receive")
+        assert operation["action"] == ("send" if name in {"sign-command", "cell-command"} else "receive")
         root, section, channel = operation["channel"]["$ref"].split("/")
         assert (root, section) == ("#", "channels")
         assert channel in DOCUMENT["channels"]
