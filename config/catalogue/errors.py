@@ -1,12 +1,14 @@
 """What can be wrong with a region.
 
 ``RegionError``
-    Base of the two.
+    Base of the others.
 
     ``CatalogueError``
         A region's files were read and do not hold a region; carries every problem found.
     ``RegionNotFoundError``
         There is no region of that name, or no region in that folder.
+    ``RegionScaleError``
+        There is no such scale of a region.
 """
 
 from __future__ import annotations
@@ -65,6 +67,10 @@ class CatalogueError(RegionError):
 
 class RegionNotFoundError(RegionError):
     """No region of that name, or no region in that folder."""
+
+
+class RegionScaleError(RegionError):
+    """No such scale of a region."""
 
 
 def shorten(value: object, limit: int = 60) -> str:

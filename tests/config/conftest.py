@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from config.catalogue.generate.plan import Plan, load_plan, scaled_recipe
 from config.catalogue.generate.recipe import Counts, Recipe, load_recipe
 from config.catalogue.generate.region import generate_region
 from config.catalogue.model import Catalogue
@@ -39,6 +40,23 @@ def small_region(small_recipe: Recipe) -> Catalogue:
 @pytest.fixture(scope="session")
 def default_region(default_recipe: Recipe) -> Catalogue:
     return generate_region(default_recipe)
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    return load_plan(REGIONS_FOLDER / "national" / "plan.toml")
+
+
+@pytest.fixture(scope="session")
+def part_recipe(plan: Plan) -> Recipe:
+    """Return the recipe of a twenty-fifth of the country, on a coarser grid."""
+    recipe = scaled_recipe(0.04, plan)
+    return msgspec.structs.replace(recipe, terrain=msgspec.structs.replace(recipe.terrain, step_m=500.0))
+
+
+@pytest.fixture(scope="session")
+def part_region(part_recipe: Recipe) -> Catalogue:
+    return generate_region(part_recipe)
 
 
 @pytest.fixture(scope="session")

@@ -187,7 +187,8 @@ def test_slopes_are_steep_and_above_what_they_threaten(default_region: Catalogue
     tunnels = {link.id for link in default_region.links if link.tunnel}
     places = ground.to_plane([slope.position for slope in default_region.slope])
     for slope, place in zip(default_region.slope, places, strict=True):
-        assert slope.slope_deg >= 14
+        assert slope.slope_deg >= ground.sample(ground.slope_deg, [place])[0] - 0.1
+        assert (33.6 if slope.link is not None else 24.9) <= slope.slope_deg
         assert slope.height_m >= 5
         downhill = np.array([np.sin(np.radians(slope.aspect_deg)), np.cos(np.radians(slope.aspect_deg))])
         above_m, below_m = ground.sample(ground.elevation_m, [place - 150 * downhill, place + 150 * downhill])
@@ -195,6 +196,9 @@ def test_slopes_are_steep_and_above_what_they_threaten(default_region: Catalogue
         if slope.link is not None:
             assert slope.link not in tunnels
             assert lines[slope.link].distance(shapely.Point(place)) < 400
+    by_kind = [[s.slope_deg for s in default_region.slope if (s.link is None) == natural] for natural in (True, False)]
+    assert 28 < np.median(by_kind[0]) < 35
+    assert 36 < np.median(by_kind[1]) < 42
     linked = sum(slope.link is not None for slope in default_region.slope)
     assert 60 <= linked < 150
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from config.catalogue import prepare
-from config.catalogue.errors import CatalogueError, RegionNotFoundError
+from config.catalogue.errors import CatalogueError, RegionNotFoundError, RegionScaleError
 from config.catalogue.generate import region as generator
-from config.catalogue.generate.recipe import Recipe
+from config.catalogue.generate.plan import Scale
+from config.catalogue.generate.recipe import Progress, Recipe
 from config.catalogue.model import Catalogue
-from config.catalogue.prepare import REGIONS_FOLDER, prepare_region, region_names
+from config.catalogue.prepare import REGIONS_FOLDER, parse_scale, prepare_region, region_names
 from tests.config.comparing import assert_same
 
 
@@ -30,22 +31,68 @@ def test_generates_once_and_loads_afterwards(
     recipe_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    first = prepare_region(str(recipe_folder), cache)
+    told: list[tuple[float, str]] = []
+    first = prepare_region(str(recipe_folder), cache, progress=lambda frac, what: told.append((frac, what)))
     assert first.synthetic
+    fractions = [frac for frac, _ in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert len({what for _, what in told}) > 5
     (kept,) = cache.iterdir()
     assert kept.name.startswith("default-")
 
-    def refuse(recipe: Recipe) -> Catalogue:
+    def refuse(recipe: Recipe, progress: Progress) -> Catalogue:
         raise AssertionError("generated again")
 
     monkeypatch.setattr(generator, "generate_region", refuse)
-    assert_same(prepare_region(str(recipe_folder), cache), first)
+    told.clear()
+    again = prepare_region(str(recipe_folder), cache, progress=lambda frac, what: told.append((frac, what)))
+    assert_same(again, first)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "identifier"),
+    [("default", "national", "national"), ("national", 1, "national"), ("national", 0.25, "national-250")],
+)
+def test_scale_makes_a_country_or_a_part_of_it(
+    name: str, scale: Scale, identifier: str, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Recipe] = []
+
+    def generate(recipe: Recipe, progress: Progress) -> Catalogue:
+        made.append(recipe)
+        return small_region
+
+    monkeypatch.setattr(generator, "generate_region", generate)
+    prepare_region(name, tmp_path, scale=scale)
+    prepare_region(name, tmp_path, scale=scale)
+    (recipe,) = made
+    assert recipe.id == identifier
+    (kept,) = tmp_path.iterdir()
+    assert kept.name.startswith(f"{identifier}-")
+
+
+def test_only_a_country_has_a_scale(recipe_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(RegionScaleError, match=r"scale: expected 1 for region .*, was 0\.5"):
+        prepare_region(str(recipe_folder), tmp_path, scale=0.5)
+
+
+@pytest.mark.parametrize(("text", "scale"), [("1", 1), ("national", "national"), ("0.25", 0.25), ("25%", 0.25)])
+def test_scale_is_read(text: str, scale: Scale) -> None:
+    assert parse_scale(text) == scale
+
+
+@pytest.mark.parametrize("text", ["", "2", "0.001", "100%", "-1", "nan", "half", "inf"])
+def test_wrong_scale_says_what_there_is(text: str) -> None:
+    with pytest.raises(RegionScaleError, match=r"scale: expected 1, national, or a share of it from 0\.02"):
+        parse_scale(text)
 
 
 def test_changed_recipe_or_generator_is_another_region(
     recipe_folder: Path, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generator, "generate_region", lambda recipe: small_region)
+    monkeypatch.setattr(generator, "generate_region", lambda recipe, progress: small_region)
     cache = tmp_path / "cache"
     prepare_region(str(recipe_folder), cache)
     recipe = recipe_folder / "recipe.toml"
@@ -59,7 +106,7 @@ def test_changed_recipe_or_generator_is_another_region(
 def test_damaged_copy_is_made_anew(
     recipe_folder: Path, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generator, "generate_region", lambda recipe: small_region)
+    monkeypatch.setattr(generator, "generate_region", lambda recipe, progress: small_region)
     cache = tmp_path / "cache"
     prepare_region(str(recipe_folder), cache)
     (kept,) = cache.iterdir()
@@ -68,7 +115,7 @@ def test_damaged_copy_is_made_anew(
 
 
 def test_failure_leaves_nothing_behind(recipe_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(recipe: Recipe) -> Catalogue:
+    def fail(recipe: Recipe, progress: Progress) -> Catalogue:
         raise ValueError("no path over the grid")
 
     monkeypatch.setattr(generator, "generate_region", fail)
@@ -81,12 +128,12 @@ def test_failure_leaves_nothing_behind(recipe_folder: Path, tmp_path: Path, monk
 def test_second_process_that_comes_late_takes_what_the_first_made(
     recipe_folder: Path, small_region: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generator, "generate_region", lambda recipe: small_region)
+    monkeypatch.setattr(generator, "generate_region", lambda recipe, progress: small_region)
     cache, other = tmp_path / "cache", tmp_path / "other"
     prepare_region(str(recipe_folder), other)
     (made,) = other.iterdir()
 
-    def meanwhile(recipe: Recipe) -> Catalogue:
+    def meanwhile(recipe: Recipe, progress: Progress) -> Catalogue:
         shutil.copytree(made, cache / made.name)
         return small_region
 
@@ -108,7 +155,7 @@ def test_unknown_name_lists_the_known_ones(name: str, tmp_path: Path) -> None:
 
 
 def test_unknown_path(tmp_path: Path) -> None:
-    with pytest.raises(RegionNotFoundError, match=r"expected a folder with region\.toml or recipe\.toml"):
+    with pytest.raises(RegionNotFoundError, match=r"expected a folder with region\.toml, recipe\.toml or plan\.toml"):
         prepare_region(f"{tmp_path}{os.sep}nowhere", tmp_path)
 
 

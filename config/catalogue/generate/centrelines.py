@@ -6,7 +6,7 @@ expressway at most what a tunnel costs. Roads laid later pay for running beside 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 
 import msgspec
@@ -23,6 +23,12 @@ from config.catalogue.model import RoadRank
 _GRID_M = 440.0
 _STEP_M = 50.0
 _SEA_COST = 200.0
+
+_WHOLE_GRID = 50_000
+"""Up to so many points, the grid is searched whole; a larger one only around the way between two hubs."""
+_WINDOW_M = 8_000.0
+_WINDOW_FRAC = 0.5
+"""How far around: at least so much, or that part of the distance between them."""
 
 
 class _Style(msgspec.Struct, frozen=True):
@@ -55,14 +61,28 @@ class Centreline(msgspec.Struct, frozen=True):
     """Distances of the hubs of the route from the start. [m]"""
 
 
-def lay_roads(recipe: Recipe, ground: Ground, hubs: Mapping[str, Hub]) -> tuple[tuple[Centreline, ...], dict[str, Hub]]:
+def lay_roads(
+    recipe: Recipe, ground: Ground, hubs: Mapping[str, Hub], done: Callable[[float], None] = lambda _frac: None
+) -> tuple[tuple[Centreline, ...], dict[str, Hub]]:
     """Return the centreline of every road of the recipe, in its order, and the hubs.
 
-    The first road through a hub moves it to where it passes; every later one passes exactly through it.
+    The first road through a hub moves it to where it passes; every later one passes exactly through it. ``done`` is
+    told after each road which part of the work is done, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If a road finds no way over the ground.
     """
     surveyor = _Surveyor(ground, hubs)
-    lines = tuple(surveyor.lay(recipe.roads))
-    return lines, surveyor.hubs
+    legs = sum(len(road.route) - 1 for road in recipe.roads)
+    lines: list[Centreline] = []
+    laid = 0
+    for line in surveyor.lay(recipe.roads):
+        lines.append(line)
+        laid += len(line.recipe.route) - 1
+        done(laid / legs)
+    return tuple(lines), surveyor.hubs
 
 
 class _Surveyor:
@@ -110,8 +130,7 @@ class _Surveyor:
         path: list[FloatArray] = [places[0]]
         pins = [0]
         for (start, end), place in zip(pairwise(cells), places[1:], strict=True):
-            graph = grid_graph(self._costs(style, places), self._elevation_m.shape)
-            leg: IntArray = shortest_path(graph, start, end)
+            leg = self._leg(style, places, start, end)
             # The next leg keeps away from this one too, or a road would leave a hub the way it came.
             self._used.ravel()[leg] = True
             path.extend(self._plane[leg[1:-1]])
@@ -122,22 +141,46 @@ class _Surveyor:
         along = _along(positions)
         return Centreline(road, positions, along, tuple(pins_m))
 
-    def _costs(self, style: _Style, places: list[FloatArray]) -> dict[tuple[int, int], FloatArray]:
-        crowded = np.zeros(self._used.shape)
-        if self._used.any():
-            distance_m = ndimage.distance_transform_edt(~self._used, sampling=self._step_m)
+    def _leg(self, style: _Style, places: list[FloatArray], start: int, end: int) -> IntArray:
+        window = self._window(start, end)
+        costs = self._costs(style, places, window)
+        shape = self._used[window].shape
+        columns = self._used.shape[1]
+        top, left = window[0].start, window[1].start
+        local = [(cell // columns - top) * shape[1] + cell % columns - left for cell in (start, end)]
+        path: IntArray = shortest_path(grid_graph(costs, shape), local[0], local[1])
+        return np.asarray((path // shape[1] + top) * columns + path % shape[1] + left)
+
+    def _window(self, start: int, end: int) -> tuple[slice, slice]:
+        rows, columns = self._used.shape
+        if self._used.size <= _WHOLE_GRID:
+            return slice(0, rows), slice(0, columns)
+        ends = np.array([[start // columns, start % columns], [end // columns, end % columns]])
+        apart_m = float(np.hypot(*((ends[1] - ends[0]) * self._step_m)))
+        margin = np.ceil(max(_WINDOW_M, _WINDOW_FRAC * apart_m) / np.array(self._step_m)).astype(np.intp)
+        (top, left), (bottom, right) = ends.min(axis=0) - margin, ends.max(axis=0) + margin + 1
+        return slice(max(int(top), 0), min(int(bottom), rows)), slice(max(int(left), 0), min(int(right), columns))
+
+    def _costs(
+        self, style: _Style, places: list[FloatArray], window: tuple[slice, slice]
+    ) -> dict[tuple[int, int], FloatArray]:
+        used, elevation_m = self._used[window], self._elevation_m[window]
+        crowded = np.zeros(used.shape)
+        if used.any():
+            distance_m = ndimage.distance_transform_edt(~used, sampling=self._step_m)
             crowded = 2.5 * np.exp(-((distance_m / 1_000) ** 2))
             # Near its own hubs a road has to come close to the others.
-            nearest_m = np.min([np.hypot(*(self._plane - place).T) for place in places], axis=0)
+            plane = self._plane.reshape(*self._used.shape, 2)[window].reshape(-1, 2)
+            nearest_m = np.min([np.hypot(*(plane - place).T) for place in places], axis=0)
             crowded *= np.clip((nearest_m.reshape(crowded.shape) - 1_500) / 2_000, 0, 1)
-        shore = style.shore * np.exp(-((self._shore_m / 3_000) ** 2))
-        ground = 1 + np.minimum(self._slope / 0.15, 2.0) + crowded + shore + 8.0 * self._edge
-        ground = np.where(self._land, ground, _SEA_COST)
+        shore = style.shore * np.exp(-((self._shore_m[window] / 3_000) ** 2))
+        ground = 1 + np.minimum(self._slope[window] / 0.15, 2.0) + crowded + shore + 8.0 * self._edge[window]
+        ground = np.where(self._land[window], ground, _SEA_COST)
         costs = {}
         for step in SIXTEEN:
             start, end = edge_slices(step)
             length_m = float(np.hypot(step[0] * self._step_m[0], step[1] * self._step_m[1]))
-            gradient = np.abs(self._elevation_m[end] - self._elevation_m[start]) / length_m
+            gradient = np.abs(elevation_m[end] - elevation_m[start]) / length_m
             climb = np.minimum(1 + (gradient / style.gradient) ** 2, style.most)
             costs[step] = length_m * climb * 0.5 * (ground[start] + ground[end])
         return costs

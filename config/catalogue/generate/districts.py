@@ -23,13 +23,12 @@ class Jurisdictions:
     def __init__(self, districts: tuple[District, ...]) -> None:
         self.districts = districts
         self._polygons = np.array([shapely.Polygon(district.boundary) for district in districts])
-        shapely.prepare(self._polygons)
+        self._tree = shapely.STRtree(self._polygons)
 
     def of(self, lon_lat: FloatArray) -> list[str]:
         """Return the district of each position, shape (n, 2); the nearest one for a position in none."""
         points = shapely.points(np.asarray(lon_lat))
-        tree = shapely.STRtree(self._polygons)
-        return [self.districts[int(index)].id for index in tree.nearest(points)]
+        return [self.districts[index].id for index in self._tree.nearest(points).tolist()]
 
 
 def draw_districts(recipe: Recipe, ground: Ground, seats: FloatArray) -> Jurisdictions:
@@ -68,17 +67,21 @@ def _owners(ground: Ground, seats: FloatArray, factor: int) -> NDArray[np.intp]:
     owner = np.argsort(sources, kind="stable")[owner].reshape(elevation.shape)
     # Grid points that touch the rest of their district by a corner only go to a neighbour: a boundary is one ring.
     whole = np.zeros(owner.shape, dtype=bool)
-    for index, (row, column) in enumerate(cells):
-        pieces, _ = ndimage.label((owner == index) & within)
-        whole |= (pieces == pieces[row, column]) & (pieces > 0)
+    for index, ((row, column), box) in enumerate(zip(cells, ndimage.find_objects(owner + 1), strict=True)):
+        if box is None:
+            raise ValueError(f"district {index}: expected ground of its own, was the seat of another district")
+        pieces, _ = ndimage.label((owner[box] == index) & within[box])
+        mine = pieces[row - box[0].start, column - box[1].start]
+        whole[box] |= (pieces == mine) & (pieces > 0)
     nearest_rows, nearest_columns = ndimage.distance_transform_edt(~whole, return_distances=False, return_indices=True)
     return np.where(within, owner[nearest_rows, nearest_columns], -1)
 
 
 def _outline(mine: NDArray[np.bool_], ground: Ground, factor: int) -> shapely.Polygon:
+    (box,) = ndimage.find_objects(mine.astype(np.int8))
     # A district inside another would be a hole in it, which the format has no place for.
-    mine = ndimage.binary_fill_holes(mine)
-    rows, columns = np.nonzero(mine)
+    rows, columns = np.nonzero(ndimage.binary_fill_holes(mine[box]))
+    rows, columns = rows + box[0].start, columns + box[1].start
     limit = np.array(ground.elevation_m.shape) - 1
     corners = []
     for down, right in ((-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5)):

@@ -11,12 +11,15 @@ from config.catalogue.model import Terrain
 
 FloatArray = NDArray[np.float64]
 
+_BOW_M = 100.0
+
 
 class Ground:
     """Terrain with what the generator asks of it.
 
     Positions are metres east and north in a transverse Mercator plane centred on the region (scale error below
-    5e-5 within 60 km of the centre); grid indices are row (northward) and column (eastward).
+    5e-5 within 60 km of the central meridian, 4e-4 within 170 km); grid indices are row (northward) and column
+    (eastward).
 
     Parameters
     ----------
@@ -73,7 +76,8 @@ class Ground:
     def sample(self, grid: NDArray[np.generic], positions: ArrayLike) -> FloatArray:
         """Return a grid's values at plane positions, bilinear, shape (n,); beyond the edge, the edge's."""
         cells = self.cells(positions).T
-        return np.asarray(ndimage.map_coordinates(grid.astype(np.float64), cells, order=1, mode="nearest"))
+        values = np.asarray(grid, dtype=np.float64)
+        return np.asarray(ndimage.map_coordinates(values, cells, order=1, mode="nearest"))
 
     def sample_nearest(self, grid: NDArray[np.generic], positions: ArrayLike) -> NDArray[np.generic]:
         """Return a grid's values at the grid points nearest to plane positions, shape (n,)."""
@@ -82,9 +86,12 @@ class Ground:
         return np.asarray(grid[np.clip(cells[:, 0], 0, rows - 1), np.clip(cells[:, 1], 0, columns - 1)])
 
     def bounds(self, margin_m: float = 0.0) -> tuple[float, float, float, float]:
-        """Return west, south, east, north of a plane rectangle inside the grid, less a margin. [m]."""
+        """Return west, south, east, north of a plane rectangle inside the grid, less a margin of 100 m or more. [m]."""
         rows, columns = self.elevation_m.shape
         corners = self.cells_to_plane([[0, 0], [0, columns - 1], [rows - 1, 0], [rows - 1, columns - 1]])
         west, east = max(corners[0, 0], corners[2, 0]), min(corners[1, 0], corners[3, 0])
         south, north = max(corners[0, 1], corners[1, 1]), min(corners[2, 1], corners[3, 1])
+        # Parallels bow away from the equator's side of the plane; the margin covers the first hundred metres of that.
+        middle = self.cells_to_plane([[0, (columns - 1) / 2], [rows - 1, (columns - 1) / 2]])
+        south, north = max(south, middle[0, 1] - _BOW_M), min(north, middle[1, 1] + _BOW_M)
         return west + margin_m, south + margin_m, east - margin_m, north - margin_m

@@ -7,20 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import csr_array
 
 from config.catalogue.generate.districts import Jurisdictions
 from config.catalogue.generate.ground import FloatArray, Ground
 from config.catalogue.generate.hubs import EDGE_M
-from config.catalogue.generate.names import invent, roadside
+from config.catalogue.generate.names import roadside
 from config.catalogue.generate.recipe import Recipe
 from config.catalogue.generate.roads import Carriageway, position_on
 from config.catalogue.generate.spread import pick_far
+from config.catalogue.generate.syllables import invent
 from config.catalogue.model import Name, Tower, Village, WeatherStation
 
 _VIEW_M = 12_000.0
 _VIEW_STEP_M = 400.0
 _RAYS = 72
 _MOST_CANDIDATES = 200
+_CHUNK = 400
+"""Summits looked around from at a time; a thousand take 100 MB."""
 _FOREST_SLOPE_DEG = 5.0
 _EARTH_M = 6_371_000.0
 _REFRACTION = 0.13
@@ -146,26 +150,41 @@ def place_weather(
 
 
 def _cover(ground: Ground, summits: FloatArray, eye_m: FloatArray, count: int) -> list[int]:
-    factor = max(1, round(800 / ground.step_x_m))
-    wooded = forest(ground)
-    points, visible = visible_samples(ground, summits, eye_m)
-    cells = np.rint(ground.cells(points.reshape(-1, 2))).astype(np.intp).reshape(points.shape)
-    rows, columns = wooded.shape
-    on_grid = (cells >= 0).all(axis=-1) & (cells[..., 0] < rows) & (cells[..., 1] < columns)
-    cells = np.where(on_grid[..., None], cells, 0)
-    seen = visible & on_grid & wooded[cells[..., 0], cells[..., 1]]
-    blocks = (cells[..., 0] // factor) * (columns // factor + 1) + cells[..., 1] // factor
-    covers = np.zeros((len(summits), int(blocks.max()) + 1), dtype=bool)
-    tower, *_ = np.nonzero(seen)
-    covers[tower, blocks[seen]] = True
+    covers = _seen_blocks(ground, summits, eye_m)
+    columns = covers.tocsc()
     chosen: list[int] = []
-    covered = np.zeros(covers.shape[1], dtype=np.float64)
-    left = np.ones(len(summits), dtype=bool)
+    covered = np.zeros(covers.shape[1], dtype=np.intp)
+    # Seen once is worth most, seen a second time half: two bearings make a fix. Powers of two add up exactly.
+    worth = np.array([1.0, 0.5, 0.25, 0.0])
+    gain: FloatArray = np.asarray(covers @ np.ones(covers.shape[1]))
     while len(chosen) < min(count, len(summits)):
-        # Seen once is worth most, seen a second time half: two bearings make a fix.
-        gain = np.where(left, covers @ (0.5**covered * (covered < 3)), -1.0)
         best = int(np.argmax(gain))
         chosen.append(best)
-        left[best] = False
-        covered += covers[best]
+        gain[best] = -np.inf
+        blocks = covers.indices[covers.indptr[best] : covers.indptr[best + 1]]
+        before = worth[np.minimum(covered[blocks], 3)]
+        covered[blocks] += 1
+        gain += np.asarray(columns[:, blocks] @ (worth[np.minimum(covered[blocks], 3)] - before))
     return chosen
+
+
+def _seen_blocks(ground: Ground, summits: FloatArray, eye_m: FloatArray) -> csr_array[np.float64, tuple[int, int]]:
+    """Return which blocks of forest, 800 m wide, are seen from each summit: ones, shape (summit, block)."""
+    factor = max(1, round(800 / ground.step_x_m))
+    wooded = forest(ground)
+    rows, columns = wooded.shape
+    across = columns // factor + 1
+    count = (rows // factor + 1) * across
+    pairs = []
+    for first in range(0, len(summits), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        points, visible = visible_samples(ground, summits[chunk], eye_m[chunk])
+        cells = np.rint(ground.cells(points.reshape(-1, 2))).astype(np.intp).reshape(points.shape)
+        on_grid = (cells >= 0).all(axis=-1) & (cells[..., 0] < rows) & (cells[..., 1] < columns)
+        cells = np.where(on_grid[..., None], cells, 0)
+        seen = visible & on_grid & wooded[cells[..., 0], cells[..., 1]]
+        blocks = (cells[..., 0] // factor) * across + cells[..., 1] // factor
+        summit = np.nonzero(seen)[0] + first
+        pairs.append(np.unique(summit * count + blocks[seen]))
+    summit, block = np.divmod(np.concatenate(pairs), count)
+    return csr_array((np.ones(len(summit)), (summit, block)), shape=(len(summits), count))

@@ -11,9 +11,9 @@ from config.catalogue.generate.centrelines import Centreline
 from config.catalogue.generate.districts import Jurisdictions
 from config.catalogue.generate.ground import FloatArray, Ground
 from config.catalogue.generate.hubs import EDGE_M
-from config.catalogue.generate.names import invent
 from config.catalogue.generate.recipe import Recipe
 from config.catalogue.generate.spread import apportion, pick_apart
+from config.catalogue.generate.syllables import invent
 from config.catalogue.model import Cell, Coordinate, Name, Shelter, Village
 
 _APART_M = 1_600.0
@@ -42,7 +42,7 @@ def place_villages(
     cells = ground.cells_to_plane(grid)
     fits = (cells[:, 0] > west) & (cells[:, 0] < east) & (cells[:, 1] > south) & (cells[:, 1] < north)
     fits &= (ground.elevation_m.ravel() > 2) & (ground.slope_deg.ravel() < 9)
-    fits &= np.min([np.hypot(*(cells - seat).T) for seat in seats], axis=0) > 1.5 * _APART_M
+    fits &= KDTree(seats).query(cells)[0] > 1.5 * _APART_M
     cells = cells[fits]
     elevation_m, slope_deg = ground.elevation_m.ravel()[fits], ground.slope_deg.ravel()[fits]
     road_m = _distance_to(lines, cells)
@@ -139,9 +139,9 @@ def place_cells(
     places = np.clip(np.array([place for place, _ in found]).reshape(-1, 2), bounds[:2], bounds[2:])
     # A site that fell into the sea goes to the nearest grid point on land.
     wet = np.flatnonzero(ground.sample(ground.elevation_m, places) <= 0) if len(places) else np.array([], dtype=int)
-    land = ground.cells_to_plane(np.argwhere(ground.land)) if len(wet) else np.empty((0, 2))
-    for index in wet.tolist():
-        places[index] = np.clip(land[np.argmin(((land - places[index]) ** 2).sum(axis=1))], bounds[:2], bounds[2:])
+    if len(wet):
+        land = ground.cells_to_plane(np.argwhere(ground.land))
+        places[wet] = np.clip(land[KDTree(land).query(places[wet])[1]], bounds[:2], bounds[2:])
     lon_lat = ground.to_wgs84(places) if len(places) else np.empty((0, 2))
     owners = jurisdictions.of(lon_lat)
     turns_deg = rng.integers(0, 120, len(places)).tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,14 +16,18 @@ from config.catalogue.decode import field_problems
 from config.catalogue.errors import CatalogueError, Problem, shorten
 from config.catalogue.model import Name, RoadRank
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised with every change that makes another region of the same recipe."""
 RECIPE_FILE = "recipe.toml"
+
+Progress = Callable[[float, str], None]
+"""Told which part of the work is done, 0 to 1, and what is being done now."""
 
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0, le=200_000)]
 Anchor = tuple[Fraction, Fraction]
-"""From the west edge (0) to the shore (1), and from the south edge (0) to the north edge (1)."""
+"""From the west edge, or the western shore where there is one (0), to the shore (1), and from the south edge (0) to the
+north edge (1)."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +43,8 @@ class TerrainRecipe(_Part, frozen=True, kw_only=True):
     """Elevation of the highest summit. [m]"""
     shore: Annotated[float, Meta(ge=0.4, le=0.95)]
     """Where the shore lies on average, from the west edge (0) to the east edge (1)."""
+    west_shore: Annotated[float, Meta(ge=0.02, le=0.3)] | None = None
+    """Where a second shore lies in the west, with plains behind it; None when the land goes on beyond the edge."""
 
 
 class DistrictRecipe(_Part, frozen=True, kw_only=True):
@@ -126,13 +132,14 @@ def load_recipe(path: Path) -> Recipe:
     wrong = field_problems(Recipe, content)
     if not wrong:
         recipe = msgspec.convert(content, Recipe)
-        wrong = dict(_disagreements(recipe))
+        wrong = dict(disagreements(recipe))
     if wrong:
         raise CatalogueError(str(path), [Problem(RECIPE_FILE, "", field, text) for field, text in wrong.items()])
     return recipe
 
 
-def _disagreements(recipe: Recipe) -> Iterator[tuple[str, str]]:
+def disagreements(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield field and problem of everything in a recipe that does not fit together."""
     if not is_bbox(recipe.extent):
         yield "extent", f"expected west < east and south < north in degrees, was {recipe.extent}"
     for field in ("districts", "roads"):
@@ -143,13 +150,15 @@ def _disagreements(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if len(hubs) != len(recipe.hubs):
         yield "hubs", "expected every key once, was one twice"
     districts = {district.id for district in recipe.districts}
+    by_land = recipe.terrain.west_shore is None
     for hub in recipe.hubs:
         if (hub.at is None) == (hub.town is None):
             yield f"hubs.{hub.key}", "expected one of at and town, was both or neither"
         elif hub.town is not None and hub.town not in districts:
             yield f"hubs.{hub.key}.town", f"expected the id of a district, was {shorten(hub.town)}"
-        elif hub.kind == "end" and (hub.at is None or not (hub.at[0] == 0 or hub.at[1] in (0, 1))):
-            yield f"hubs.{hub.key}.at", f"expected an end on the west, south or north edge, was {hub.at}"
+        elif hub.kind == "end" and (hub.at is None or not ((by_land and hub.at[0] == 0) or hub.at[1] in (0, 1))):
+            edges = "west, south or north" if by_land else "south or north"
+            yield f"hubs.{hub.key}.at", f"expected an end on the {edges} edge, was {hub.at}"
     for road in recipe.roads:
         if re.fullmatch(r"[A-Za-z0-9]{1,16}", road.number) is None:
             yield f"roads.{road.id}.number", f"expected letters and digits, was {shorten(road.number)}"

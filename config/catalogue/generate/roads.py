@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -68,6 +68,19 @@ def positions_beside(
     before, here, after = ground.to_plane(positions_along(link.line, around)).reshape(3, -1, 2)
     travel = (after - before) / np.hypot(*(after - before).T)[:, None]
     return here + right_m * np.stack([travel[:, 1], -travel[:, 0]], axis=-1), travel
+
+
+def places_beside(places: Sequence[tuple[Link, float]], ground: Ground, right_m: float) -> FloatArray:
+    """Return the plane position right of each link and offset, shape (n, 2). [m]."""
+    if not places:
+        return np.empty((0, 2))
+    around = [
+        positions_along(link.line, [max(offset_m - 15, 0), offset_m, min(offset_m + 15, link.length_m)])
+        for link, offset_m in places
+    ]
+    before, here, after = ground.to_plane(np.concatenate(around)).reshape(-1, 3, 2).swapaxes(0, 1)
+    travel = (after - before) / np.hypot(*(after - before).T)[:, None]
+    return np.asarray(here + right_m * np.stack([travel[:, 1], -travel[:, 0]], axis=-1))
 
 
 def position_on(link: Link, offset_m: float, ground: Ground, right_m: float) -> FloatArray:

@@ -10,7 +10,7 @@ from config.catalogue.generate.districts import Jurisdictions
 from config.catalogue.generate.ground import Ground
 from config.catalogue.generate.names import DIRECTIONS, roadside, roadside_id
 from config.catalogue.generate.recipe import Recipe
-from config.catalogue.generate.roads import Carriageway, position_on
+from config.catalogue.generate.roads import Carriageway, places_beside, position_on
 from config.catalogue.generate.spread import apportion, fill_gaps
 from config.catalogue.model import Camera, Coordinate, Link, Name, Sign, VdsStation
 
@@ -30,21 +30,23 @@ def place_stations(recipe: Recipe, roads: Sequence[Carriageway], ground: Ground)
     shares[expressway] = apportion(first, lengths_m[expressway])
     shares[~expressway] = apportion(recipe.counts.vds - int(shares.sum()), lengths_m[~expressway])
     taken: set[str] = set()
-    stations = []
-    for road, share, length_m in zip(roads, shares.tolist(), lengths_m.tolist(), strict=True):
-        chainages_m = (np.arange(share) + 0.5) * length_m / max(share, 1)
-        for link, offset_m in road.place(chainages_m, _CLEAR_M):
-            stations.append(
-                VdsStation(
-                    id=roadside_id("vds", road, link, offset_m, taken),
-                    district=link.district,
-                    position=_position(link, offset_m, ground, 0.0),
-                    link=link.id,
-                    offset_m=offset_m,
-                    lanes=link.lanes,
-                )
-            )
-    return tuple(stations)
+    placed = [
+        (road, link, offset_m)
+        for road, share, length_m in zip(roads, shares.tolist(), lengths_m.tolist(), strict=True)
+        for link, offset_m in road.place((np.arange(share) + 0.5) * length_m / max(share, 1), _CLEAR_M)
+    ]
+    positions = _positions([(link, offset_m) for _, link, offset_m in placed], ground, 0.0)
+    return tuple(
+        VdsStation(
+            id=roadside_id("vds", road, link, offset_m, taken),
+            district=link.district,
+            position=position,
+            link=link.id,
+            offset_m=offset_m,
+            lanes=link.lanes,
+        )
+        for (road, link, offset_m), position in zip(placed, positions, strict=True)
+    )
 
 
 def place_cameras(
@@ -114,7 +116,7 @@ def place_signs(recipe: Recipe, roads: Sequence[Carriageway], ground: Ground) ->
                 Sign(
                     id=roadside_id("vms", road, link, offset_m, taken),
                     district=link.district,
-                    position=_position(link, offset_m, ground, 6.0),
+                    position=_positions([(link, offset_m)], ground, 6.0)[0],
                     name=_sign_name(road, link, offset_m, before.get((index, chainage_m))),
                     link=link.id,
                     offset_m=offset_m,
@@ -153,7 +155,7 @@ def _out_of_tunnel(road: Carriageway, chainage_m: float) -> float:
     return chainage_m
 
 
-def _position(link: Link, offset_m: float, ground: Ground, right_m: float) -> Coordinate:
-    place = position_on(link, offset_m, ground, right_m)
-    lon, lat = ground.to_wgs84([place])[0].tolist()
-    return lon, lat
+def _positions(places: Sequence[tuple[Link, float]], ground: Ground, right_m: float) -> list[Coordinate]:
+    if not places:
+        return []
+    return [(lon, lat) for lon, lat in ground.to_wgs84(places_beside(places, ground, right_m)).tolist()]

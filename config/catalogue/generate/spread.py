@@ -68,13 +68,14 @@ def fill_gaps(
     """Return ``count`` further marks on lines, each in the middle of what is then the longest weighted gap."""
     lines = [sorted({0.0, length_m, *marks}) for length_m, marks in zip(lengths_m, marks_m, strict=True)]
     added: list[list[float]] = [[] for _ in lines]
+    gaps = np.array([weight * float(np.diff(line).max()) for line, weight in zip(lines, weights, strict=True)])
     for _ in range(count if lines else 0):
-        gaps = [weight * float(np.diff(line).max()) for line, weight in zip(lines, weights, strict=True)]
         longest = int(np.argmax(gaps))
         line = lines[longest]
         at = int(np.argmax(np.diff(line)))
         middle = (line[at] + line[at + 1]) / 2
         line.insert(at + 1, middle)
+        gaps[longest] = weights[longest] * float(np.diff(line).max())
         added[longest].append(middle)
     return added
 

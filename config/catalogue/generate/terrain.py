@@ -1,4 +1,4 @@
-"""Synthetic ground: a coast on the east, mountains behind it, valleys that drain.
+"""Synthetic ground: a coast on the east, mountains behind it, plains and a second coast on the west if asked for.
 
 Own construction: a coast-to-crest profile plus ridged band-limited noise (after Musgrave's ridged multifractal),
 into which the valleys of a least-cost drainage tree are cut.
@@ -23,6 +23,11 @@ _EARTH_DEGREE_M = 111_195.0
 _PROFILE_KM = (-60.0, -20.0, -3.0, 0.0, 3.0, 8.0, 16.0, 26.0, 34.0, 46.0, 90.0)
 _PROFILE_FRAC = (-0.6, -0.3, -0.03, 0.0, 0.012, 0.06, 0.22, 0.50, 0.48, 0.36, 0.30)
 
+# The western plains: from the western shore (0) to the eastern (1), most of the general rise and share of the ridges.
+_PLAIN_AT = (0.0, 0.08, 0.25, 0.45, 0.65, 0.8, 1.0)
+_PLAIN_FRAC = (0.0, 0.006, 0.03, 0.12, 0.32, 0.5, 0.5)
+_PLAIN_RIDGE_FRAC = (0.03, 0.12, 0.28, 0.55, 0.85, 1.0, 1.0)
+
 _RIDGE_WAVELENGTHS_KM = (18.0, 9.0, 4.5, 2.3, 1.2)
 _RIDGE_GAIN = 0.58
 _RIDGE_FRAC = 0.62
@@ -41,7 +46,7 @@ def make_terrain(recipe: Recipe, rng: np.random.Generator) -> Terrain:
     rows, columns = int(np.ceil((north - south) / step_lat)) + 1, int(np.ceil((east - west) / step_lon)) + 1
     step_m = recipe.terrain.step_m
     elevation = _relief(recipe, rows, columns, rng)
-    elevation = _keep_one_land(elevation)
+    elevation = _keep_one_land(elevation, both_shores=recipe.terrain.west_shore is not None)
     elevation = _cut_valleys(elevation, step_m, rng)
     land = elevation > 0
     elevation[land] *= recipe.terrain.summit_m / elevation.max()
@@ -63,6 +68,12 @@ def shore_column(elevation_m: NDArray[np.floating]) -> FloatArray:
     return np.asarray(ndimage.gaussian_filter1d(last.astype(np.float64), 4, mode="nearest"))
 
 
+def west_shore_column(elevation_m: NDArray[np.floating]) -> FloatArray:
+    """Return the column of the westernmost land, smoothed over bays, shape (row,); 0 where land reaches the edge."""
+    first = np.argmax(elevation_m > 0, axis=1)
+    return np.asarray(ndimage.gaussian_filter1d(first.astype(np.float64), 4, mode="nearest"))
+
+
 def _noise(shape: tuple[int, int], step_km: float, wavelength_km: float, rng: np.random.Generator) -> FloatArray:
     # Gaussian noise in a band of one octave about the wavelength, unit variance, on a padded torus.
     padded = (shape[0] + 64, shape[1] + 64)
@@ -79,8 +90,14 @@ def _relief(recipe: Recipe, rows: int, columns: int, rng: np.random.Generator) -
     x_km = np.arange(columns)[None, :] * step_km
     fraction_north = np.linspace(-0.5, 0.5, rows)[:, None]
     width_km = columns * step_km
-    bays = 0.018 * width_km * _noise((rows, 1), step_km, 0.3 * rows * step_km, rng)
-    coves = 0.3 * _noise((rows, 1), step_km, 7.0, rng)
+
+    def bays_of(length_frac: float) -> FloatArray:
+        return 0.018 * width_km * _noise((rows, 1), step_km, length_frac * rows * step_km, rng)
+
+    def coves_of(wavelength_km: float) -> FloatArray:
+        return 0.3 * _noise((rows, 1), step_km, wavelength_km, rng)
+
+    bays, coves = bays_of(0.3), coves_of(7.0)
     # The shore runs from the south-east to the north-west.
     shore_km = recipe.terrain.shore * width_km - 0.10 * width_km * fraction_north + bays + coves
     inland_km = shore_km - x_km + 0.35 * _noise(shape, step_km, 4.0, rng)
@@ -95,19 +112,31 @@ def _relief(recipe: Recipe, rows: int, columns: int, rng: np.random.Generator) -
         # Ridges carry the finer ridges: flat ground stays smooth.
         weight = np.clip(0.25 + 1.5 * crest, 0, 1)
     growth = np.clip((inland_km - 0.4) / 20, 0, 1) ** 0.8
+    if recipe.terrain.west_shore is not None:
+        west_km = recipe.terrain.west_shore * width_km + 0.6 * bays_of(0.12) + coves_of(5.0)
+        from_west_km = x_km - west_km + 0.35 * _noise(shape, step_km, 4.0, rng)
+        across = from_west_km / (shore_km - west_km) + 0.06 * _noise(shape, step_km, 30.0, rng)
+        across = np.where(from_west_km > 0, np.clip(across, 0, 1), 0.0)
+        rise = np.minimum(rise, PchipInterpolator(_PLAIN_AT, _PLAIN_FRAC)(across))
+        growth *= np.clip(from_west_km / 10, 0, 1) * PchipInterpolator(_PLAIN_AT, _PLAIN_RIDGE_FRAC)(across)
+        inland_km = np.minimum(inland_km, from_west_km)
+        # A shallow sea: half as deep at the same distance as that in the east.
+        shallow = 0.5 * PchipInterpolator(_PROFILE_KM, _PROFILE_FRAC)(np.clip(from_west_km, -60, 0))
+        sea = np.where(from_west_km < 0, shallow, sea)
     frac = np.where(inland_km > 0, np.maximum(rise, 0) + 0.004 + _RIDGE_FRAC * growth * ridges, sea)
     return np.asarray(frac * recipe.terrain.summit_m)
 
 
-def _keep_one_land(elevation: FloatArray) -> FloatArray:
+def _keep_one_land(elevation: FloatArray, *, both_shores: bool) -> FloatArray:
     labels, count = ndimage.label(elevation > 0)
     if count > 1:
         sizes = np.bincount(labels.ravel())
         sizes[0] = 0
         elevation = np.where((labels > 0) & (labels != sizes.argmax()), -3.0, elevation)
     water, _ = ndimage.label(elevation <= 0)
-    # Water that does not reach the east edge would be a lake below the sea: make it land.
-    sea = np.isin(water, np.unique(water[:, -1][water[:, -1] > 0]))
+    # Water that does not reach an edge with a shore would be a lake below the sea: make it land.
+    at_edge = np.concatenate([water[:, -1], water[:, 0]]) if both_shores else water[:, -1]
+    sea = np.isin(water, np.unique(at_edge[at_edge > 0]))
     return np.where((elevation <= 0) & ~sea, 2.0, elevation)
 
 
