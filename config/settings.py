@@ -23,6 +23,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     region: str = "default"
     """Name of a region under ``config/regions`` or path of a region folder."""
+    scale: str = "1"
+    """How much of the plan of a country: 1 = the region as it is described, ``national``, or a share such as 0.25."""
+    run_dir: str = ""
+    """Folder of a run, to which what the system says is written for a score; empty = none."""
     data_dir: str = ""
     """Where the embedded database, generated regions and logs live; empty = the user's data folder."""
     mqtt_url: str = ""

@@ -16,6 +16,8 @@ COMMANDS = {
     "simulate": "the devices of a scenario against any broker",
     "replay": "recordings and field data through the broker and the engine",
     "record": "write what devices say into a recording",
+    "rehearse": "a scenario against the whole control room in one process, as fast as it goes, with its truth",
+    "score": "what was said in a run held against what happened",
     "region": "check or generate a region folder",
     "protocol": "write the published protocol: JSON Schemas and the AsyncAPI document",
     "bench": "run a benchmark and print its figures as JSON",

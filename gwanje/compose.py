@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import structlog
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ from gwanje.answers import SignAnswers
 from gwanje.inlets import Inlets
 from gwanje.pace import clock_of
 from gwanje.parts import Watch
+from gwanje.rehearsal.said import SaidLog
 from ingest.batching import Batcher
 from ingest.intake import Intake
 from ingest.pipeline import Pipeline
@@ -47,6 +49,7 @@ from storage.live import Changes, LiveView
 from storage.views import alert_view, situation_view
 from storage.writer import Writer
 
+log = structlog.get_logger(__name__)
 WEB = Path(dashboard.__file__).parent / "web" / "dist"
 SHORTEST_TICK_S = 0.05
 """Of a rehearsal's fast ticks: at 100 times the speed the engine still looks every five seconds [s]."""
@@ -114,7 +117,8 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         live.retire("situations", situations)
         live.retire("alerts", alerts)
 
-    publish = _publisher(live, timekeeper.now, Words.load("quantities"))
+    said = SaidLog(Path(settings.run_dir), on_error=_log_unsaid) if settings.run_dir else None
+    publish = _publisher(live, timekeeper.now, Words.load("quantities"), said)
     desk = Desk(correlator, settings.mode, store, publish, retire)
     outbox = PostgresOutbox(outside.database, wall)
     answers = SignAnswers(outbox, desk)
@@ -209,9 +213,10 @@ def allowed_hosts(settings: Settings) -> list[str]:
 
 
 def _publisher(
-    live: LiveView, clock: Callable[[], datetime], quantities: Words
+    live: LiveView, clock: Callable[[], datetime], quantities: Words, said: SaidLog | None
 ) -> Callable[[Iterable[Situation], Iterable[Alert]], None]:
     def publish(situations: Iterable[Situation], alerts: Iterable[Alert]) -> None:
+        situations, alerts = list(situations), list(alerts)
         live.apply(
             Changes(
                 situations={one.id: situation_view(one, quantities) for one in situations},
@@ -219,8 +224,14 @@ def _publisher(
             ),
             now=clock(),
         )
+        if said is not None:
+            said.note(situations, alerts, clock())
 
     return publish
+
+
+def _log_unsaid(problem: OSError) -> None:
+    log.warning("run.not_written", problem=str(problem))
 
 
 def _finding_log(path: Path) -> Callable[[Sequence[Finding]], None]:

@@ -11,6 +11,19 @@ _WIDTH = 30
 _EVERY_S = 0.2
 
 
+def show_part(frac: float, what: str) -> None:
+    """Show on a terminal which part of something is done, 0 to 1, and what is being done; in a log say nothing."""
+    if sys.stderr.isatty():
+        end = "\n" if frac >= 1.0 else ""
+        sys.stderr.write(f"\r{_bar(frac)} {what:<30.30}{end}")
+        sys.stderr.flush()
+
+
+def _bar(frac: float) -> str:
+    done = round(min(max(frac, 0.0), 1.0) * _WIDTH)
+    return "█" * done + "·" * (_WIDTH - done)
+
+
 class Progress:
     """Shows how much is done.
 
@@ -53,5 +66,4 @@ class Progress:
         if self._total is None:
             return f"{self._verb} {self._done:,} messages, {rate:,.0f}/s"
         frac = self._done / max(self._total, 1)
-        bar = "█" * round(frac * _WIDTH) + "·" * (_WIDTH - round(frac * _WIDTH))
-        return f"{self._verb} {bar} {self._done:,}/{self._total:,}  {rate:,.0f}/s"
+        return f"{self._verb} {_bar(frac)} {self._done:,}/{self._total:,}  {rate:,.0f}/s"

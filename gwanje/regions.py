@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from config.catalogue.errors import CatalogueError, RegionError
+from config.catalogue.generate.recipe import Progress
 from config.catalogue.model import Catalogue
-from config.catalogue.prepare import prepare_region
+from config.catalogue.prepare import parse_scale, prepare_region
 from config.settings import Settings
 from gwanje.errors import CommandError
 
 
-def region_of(settings: Settings, *, every_problem: bool = False) -> Catalogue:
+def region_of(
+    settings: Settings, *, every_problem: bool = False, progress: Progress = lambda _frac, _what: None
+) -> Catalogue:
     """Load or generate the region.
 
     Parameters
@@ -17,6 +20,8 @@ def region_of(settings: Settings, *, every_problem: bool = False) -> Catalogue:
     settings
     every_problem
         Whether the error lists all that is wrong, one line each, instead of the first of it.
+    progress
+        Called while a region is generated with the part that is done, 0 to 1, and what is being done.
 
     Raises
     ------
@@ -24,7 +29,8 @@ def region_of(settings: Settings, *, every_problem: bool = False) -> Catalogue:
         If it is unknown or wrong.
     """
     try:
-        return prepare_region(settings.region, settings.data_path / "regions")
+        scale = parse_scale(settings.scale)
+        return prepare_region(settings.region, settings.data_path / "regions", scale=scale, progress=progress)
     except CatalogueError as exc:
         problem = str(exc) if every_problem else _first_problem(exc, settings.region)
         raise CommandError(f"region {settings.region}: {problem}") from None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from config.catalogue.model import Catalogue
-from simulators.scenario import Scenario
+from simulators.causes.scenario import Scenario
 from simulators.simulation import Simulation
 from simulators.transport.address import parse_broker_url
 from simulators.transport.connection import Connection

@@ -35,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database-url", help="PostgreSQL")
     parser.add_argument("--mode", choices=["live", "exercise", "test"], help="what every text and screen says it is")
     parser.add_argument("--clock", choices=["wall", "device"], help="device: the engine's time is the messages'")
+    parser.add_argument("--scale", help="national, or a share of it such as 0.25: a country in place of the region")
     parser.add_argument("--data-dir", help="folder for generated regions")
     parser.add_argument("--findings", help="file to which every finding is appended")
     parser.set_defaults(run=run)

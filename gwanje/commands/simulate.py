@@ -10,9 +10,9 @@ from gwanje.logs import configure_logs
 from gwanje.pace import clock_of, since_now
 from gwanje.regions import region_of
 from gwanje.running import run_until_signal, settings_from
+from simulators.causes.files import load_scenario, scenario_names
 from simulators.errors import SimulatorError
 from simulators.run import run as run_simulation
-from simulators.scenario import load_scenario, scenario_names
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         dest="clock_speed",
         help="how many times faster than the wall's the devices' time runs, 1 to 200; whoever listens has to know",
     )
+    parser.add_argument("--scale", help="national, or a share of it such as 0.25: a country in place of the region")
     parser.add_argument("--data-dir", help="folder for generated regions")
     parser.set_defaults(run=run)
 

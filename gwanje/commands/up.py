@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scenario", default="calm", choices=scenarios(), help="what happens in the region")
     parser.add_argument("--port", type=int, help="port of the page, 8000 without it")
     parser.add_argument("--host", help="address of the page")
+    parser.add_argument("--scale", help="national, or a share of it such as 0.25: a country in place of the region")
     parser.add_argument("--data-dir", help="folder for database, regions and logs; the user's data folder without it")
     parser.add_argument("--region", help="name or folder of the region")
     parser.add_argument(

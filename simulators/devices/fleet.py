@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from config.catalogue.model import Catalogue, Device
-from simulators.devices.cameras import CameraHub
+from config.catalogue.model import Catalogue
+from simulators.devices.advice import DriversEyes
+from simulators.devices.broadcast import CellBroadcastCentre
+from simulators.devices.camera_hub import CameraHub
+from simulators.devices.detection import VdsGateway
 from simulators.devices.endpoint import Endpoint, Timebase
-from simulators.devices.sign import MessageSign
-from simulators.devices.slope import SlopeGateway
-from simulators.devices.tower import WatchTower
-from simulators.devices.vds import VdsGateway
-from simulators.devices.weather import WeatherGateway
-from simulators.placement.script import Script
+from simulators.devices.message_sign import MessageSign
+from simulators.devices.slope_nodes import SlopeGateway
+from simulators.devices.watchtower import WatchTower
+from simulators.devices.weather_stations import WeatherGateway
 from simulators.world.region import World
 
-D = TypeVar("D", bound=Device)
+
+class _InDistrict(Protocol):
+    @property
+    def district(self) -> str: ...
 
 
-def build_fleet(catalogue: Catalogue, world: World, script: Script, time: Timebase, seed: int) -> list[Endpoint]:
+D = TypeVar("D", bound=_InDistrict)
+
+
+def build_fleet(catalogue: Catalogue, world: World, time: Timebase, seed: int) -> list[Endpoint]:
     """Build a region's connections.
 
-    One per district for each of detection stations, slope nodes, weather stations and cameras, and one for each
-    tower and sign. Identifiers are the same in every run, so a broker takes a restarted one for the same client.
+    One per district for each of detection stations, slope nodes, weather stations, cameras and cell broadcast, and
+    one for each tower and sign. Identifiers are the same in every run, so a broker takes a restarted one for the same
+    client.
     """
-    towers = [
-        WatchTower(tower, index, script.happenings.fires, script.false_sightings, time, seed)
-        for index, tower in enumerate(catalogue.tower)
-    ]
-    signs = [MessageSign(sign, index, time) for index, sign in enumerate(catalogue.sign)]
+    towers = [WatchTower(tower, index, world, time, seed) for index, tower in enumerate(catalogue.tower)]
+    eyes = DriversEyes.of(catalogue)
+    signs = [MessageSign(sign, index, time, world.faults, eyes) for index, sign in enumerate(catalogue.sign)]
     fleet: list[Endpoint] = [*towers, *signs]
+    vds, slopes = _by_district(catalogue.vds), _by_district(catalogue.slope)
+    weather, cameras = _by_district(catalogue.weather), _by_district(catalogue.cctv)
+    cells = _by_district(catalogue.cells)
     for district in catalogue.districts:
         key = district.id
-        _, vds = _of(catalogue.vds, key)
-        if vds:
-            fleet.append(VdsGateway(f"gw-vds-{key}", key, vds, world, time, seed))
-        where, nodes = _of(catalogue.slope, key)
-        if nodes:
+        if key in vds:
+            _, stations = vds[key]
+            fleet.append(VdsGateway(f"gw-vds-{key}", key, stations, world, time, seed))
+        if key in slopes:
+            where, nodes = slopes[key]
             fleet.append(SlopeGateway(f"gw-slope-{key}", key, nodes, where, world, time, seed))
-        where, stations = _of(catalogue.weather, key)
-        if stations:
-            fleet.append(WeatherGateway(f"gw-weather-{key}", key, stations, where, world, time, seed))
-        _, cameras = _of(catalogue.cctv, key)
-        if cameras:
-            fleet.append(CameraHub(f"hub-cctv-{key}", key, cameras, script.findings, time, seed))
+        if key in weather:
+            where, masts = weather[key]
+            fleet.append(WeatherGateway(f"gw-weather-{key}", key, masts, where, world, time, seed))
+        if key in cameras:
+            where, hub = cameras[key]
+            fleet.append(CameraHub(f"hub-cctv-{key}", key, hub, where, world, time, seed))
+        if key in cells:
+            fleet.append(CellBroadcastCentre(key, world.people, time, world.faults, seed, world.time_of_day_s))
     return fleet
 
 
-def _of(devices: Sequence[D], district: str) -> tuple[list[int], list[D]]:
-    """Return the devices of a district and their places in the catalogue."""
-    places = [index for index, device in enumerate(devices) if device.district == district]
-    return places, [devices[index] for index in places]
+def _by_district(rows: Sequence[D]) -> dict[str, tuple[list[int], list[D]]]:
+    """Return by district the rows and their places in the catalogue."""
+    found: dict[str, tuple[list[int], list[D]]] = {}
+    for index, row in enumerate(rows):
+        where, chosen = found.setdefault(row.district, ([], []))
+        where.append(index)
+        chosen.append(row)
+    return found

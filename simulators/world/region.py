@@ -1,175 +1,259 @@
-"""The simulated region: every model under one simulation time."""
+"""The simulated region: weather, ground, fire and traffic under one simulation time, each acting on the others."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
-from config.catalogue.model import Catalogue
-from simulators.world import slopes as slope_model
-from simulators.world import traffic as traffic_model
-from simulators.world import weather as weather_model
-from simulators.world.corridors import Corridors
-from simulators.world.demand import DAY_S, Demand
-from simulators.world.fire import FireSource
-from simulators.world.seeds import stream
+from config.catalogue.geometry import positions_along
+from config.catalogue.model import Catalogue, Coordinate, Device
+from simulators.causes.scenario import Scenario
+from simulators.devices.faults import FaultTable
+from simulators.world.dynamic import DynamicClosures
+from simulators.world.ground.field import SlopeField
+from simulators.world.happenings import Closure, FalseSource, Happenings
+from simulators.world.people import People
+from simulators.world.roads.advice import DetourAdvice
+from simulators.world.roads.conditions import RoadConditions, road_conditions
+from simulators.world.roads.grid import Grid
+from simulators.world.roads.model import RoadModel
+from simulators.world.roads.queues import QueueExtent
+from simulators.world.sky.air import Air, Places
+from simulators.world.sky.field import WeatherField
+from simulators.world.sky.surfaces import ICE, SNOW, Surfaces
+from simulators.world.terrain import elevation_m
+from simulators.world.wildfire.air import FireAir
+from simulators.world.wildfire.fire import Wildfire
+from simulators.world.wildfire.sight import SmokeSight
 
+Floats = NDArray[np.float64]
+
+DAY_S = 86_400.0
 LONGEST_STEP_S = 5.0
 SLOW_STEP_S = 30.0
-"""Longest step of traffic, and the step of weather and slopes [s]."""
-REFERENCE_HEIGHT_M = 200.0
-"""Height whose air temperature the slope nodes feel [m]."""
+"""Longest step of traffic, and the step of weather, slopes and fire [s]."""
 
 
-@dataclass(frozen=True)
-class Closure:
-    """Lanes of one cell that are blocked for a time."""
-
-    cell: int
-    lanes: frozenset[int]
-    capacity_left: float
-    """Share of the cell's capacity that is left [-]."""
-    from_s: float
-    until_s: float
-
-    def active(self, time_s: float) -> bool:
-        """Whether the lanes are blocked at an instant."""
-        return self.from_s <= time_s < self.until_s
-
-
-@dataclass(frozen=True)
-class Creep:
-    """A slope node that tilts at a steady rate for a time."""
-
-    node: int
-    """Index of the node in the catalogue's order."""
-    rate_deg_h: float
-    from_s: float
-    until_s: float
-
-
-@dataclass(frozen=True)
-class Happenings:
-    """What goes wrong in the region, and when."""
-
-    closures: tuple[Closure, ...] = ()
-    fires: tuple[FireSource, ...] = ()
-    creeps: tuple[Creep, ...] = ()
-
-
-@dataclass
 class World:
-    """The region at one instant of simulation time, moved on by `step`.
+    """A region at one instant of simulation time, moved on by `step`.
 
-    ``time_of_day_start_s`` is the local time of day at simulation time 0. [s]
+    Within a slow step weather comes first; slopes, surfaces and fires feel it; roads feel all of them, and what signs
+    say, until the next one. Devices read whatever they measure.
+
+    Parameters
+    ----------
+    catalogue
+        Region.
+    scenario
+        The day: climate, date, local time, demand.
+    happenings
+        What goes wrong in it, at its places.
+    roads
+        Its traffic, from `RoadModel.of_scenario`.
+    seed
+        Of everything random.
+
+    Attributes
+    ----------
+    time_s, step_s
+        Simulation time and the length of a step. [s]
+    sky, ground, roads, sights
+        The models; ``sights`` are the fires with their smoke as towers see it.
+    people
+        Phones.
+    faults
+        Of all devices.
+    read_signs
+        Returns what signs ask of drivers now; replaced by whoever has signs.
+
+    Raises
+    ------
+    SimulatorError
+        If a cause does not fit the region.
     """
 
-    corridors: Corridors
-    demand: Demand
-    climate: weather_model.Climate
-    sites: weather_model.Sites
-    nodes: slope_model.Nodes
-    happenings: Happenings
-    time_of_day_start_s: float
-    traffic: traffic_model.TrafficState
-    weather: weather_model.WeatherState
-    slopes: slope_model.SlopeState
-    rng_traffic: np.random.Generator
-    rng_weather: np.random.Generator
-    step_s: float
-    time_s: float = field(default=0.0)
-
-    @classmethod
-    def build(
-        cls,
-        catalogue: Catalogue,
-        corridors: Corridors,
-        demand: Demand,
-        climate: weather_model.Climate,
-        happenings: Happenings,
-        time_of_day_s: float,
-        seed: int,
-    ) -> World:
-        """Build a region at rest at simulation time 0.
-
-        Parameters
-        ----------
-        catalogue
-            Region.
-        corridors, demand
-            The roads' grid and what they are asked to carry.
-        climate
-            The day's weather.
-        happenings
-            What goes wrong.
-        time_of_day_s
-            Local time of day at the start. [s]
-        seed
-            Seed of everything random.
-        """
-        limit_s = traffic_model.largest_step_s(corridors)
-        rng_weather = stream(seed, "weather")
-        heights_m = np.array([station.ground_elevation_m for station in catalogue.weather], dtype=np.float64)
-        sites = weather_model.Sites.draw(heights_m, rng_weather)
-        nodes = slope_model.Nodes.draw(len(catalogue.slope), stream(seed, "slopes"))
-        return cls(
-            corridors=corridors,
-            demand=demand,
-            climate=climate,
-            sites=sites,
-            nodes=nodes,
-            happenings=happenings,
-            time_of_day_start_s=time_of_day_s,
-            traffic=traffic_model.start(corridors, demand, time_of_day_s),
-            weather=weather_model.start(sites, climate, rng_weather),
-            slopes=slope_model.start(nodes),
-            rng_traffic=stream(seed, "traffic"),
-            rng_weather=rng_weather,
-            step_s=LONGEST_STEP_S / max(1, math.ceil(LONGEST_STEP_S / limit_s)),
+    def __init__(
+        self, catalogue: Catalogue, scenario: Scenario, happenings: Happenings, roads: RoadModel, seed: int
+    ) -> None:
+        self.catalogue = catalogue
+        self.scenario = scenario
+        self.happenings = happenings
+        self.faults = FaultTable(happenings.faults, seed)
+        self.false_sources: tuple[FalseSource, ...] = happenings.false_sources
+        self.read_signs: Callable[[], Sequence[DetourAdvice]] = tuple
+        self.time_s = 0.0
+        self.sky = WeatherField(
+            scenario.weather,
+            happenings.storms,
+            happenings.fogs,
+            happenings.winds,
+            bbox=catalogue.bbox,
+            day_of_year=scenario.day_of_year,
+            time_of_day_s=scenario.time_of_day_s,
+            seed=seed,
+            meridian_deg=_meridian_deg(catalogue.timezone),
         )
+        self.ground = SlopeField.build(catalogue.slope, happenings.weak_slopes, happenings.creeps, seed)
+        self.roads = roads
+        self.sights = tuple(
+            SmokeSight.from_towers(Wildfire.build(ignition, catalogue, seed), catalogue)
+            for ignition in happenings.ignitions
+        )
+        self.people = People(catalogue, seed)
+        self._dynamic = DynamicClosures(catalogue, self.roads.grid, happenings.secondary)
+        self._place_all()
+        self._feel()
+        self.station_surface = Surfaces(self.station_places, self._air["weather"], self.sky.sun(self.station_places))
+        self.road_surface = Surfaces(self.road_places, self._air["road"], self.sky.sun(self.road_places))
+        self._conditions = self._road_conditions()
+        self._advice: tuple[DetourAdvice, ...] = ()
+        self._lines = {link.id: link.line for link in catalogue.links}
+        self._slow_s = 0.0
+        longest_s = min(LONGEST_STEP_S, self.roads.largest_step_s)
+        self.step_s = SLOW_STEP_S / math.ceil(SLOW_STEP_S / longest_s)
+        self._steps = 0
+
+    def _place_all(self) -> None:
+        region, grid = self.catalogue, self.roads.grid
+        self.node_places = self._places([node.position for node in region.slope])
+        self.station_places = Places(
+            *_columns([station.position for station in region.weather]),
+            np.array([station.ground_elevation_m for station in region.weather], dtype=np.float64),
+        )
+        self.road_places = Places(
+            grid.lon_deg, grid.lat_deg, np.asarray(elevation_m(region.terrain, grid.lon_deg, grid.lat_deg))
+        )
+        self.places = {
+            "weather": self.station_places,
+            "slope": self.node_places,
+            "road": self.road_places,
+            "tower": self._of_devices(region.tower),
+            "cctv": self._of_devices(region.cctv),
+            "fire": self._places([ignition.position for ignition in self.happenings.ignitions]),
+        }
+
+    def _of_devices(self, devices: Sequence[Device]) -> Places:
+        return self._places([device.position for device in devices])
+
+    def _places(self, positions: Sequence[Coordinate]) -> Places:
+        lon, lat = _columns(positions)
+        return Places(lon, lat, np.asarray(elevation_m(self.catalogue.terrain, lon, lat)))
+
+    def _feel(self) -> None:
+        self._air: dict[str, Air] = {name: self.sky.at(places) for name, places in self.places.items()}
+
+    @property
+    def grid(self) -> Grid:
+        """Cells of the roads."""
+        return self.roads.grid
+
+    @property
+    def fires(self) -> tuple[Wildfire, ...]:
+        """Fires, those that have not started too."""
+        return tuple(sight.fire for sight in self.sights)
+
+    def node_air(self) -> Air:
+        """Return the weather at the slope nodes."""
+        return self._air["slope"]
+
+    def station_air(self) -> Air:
+        """Return the weather at the weather stations."""
+        return self._air["weather"]
+
+    def tower_air(self) -> Air:
+        """Return the weather at the watchtowers."""
+        return self._air["tower"]
+
+    def camera_air(self) -> Air:
+        """Return the weather at the cameras."""
+        return self._air["cctv"]
 
     def time_of_day_s(self, time_s: float) -> float:
         """Return the local time of day at an instant of simulation time [s]."""
-        return (self.time_of_day_start_s + time_s) % DAY_S
+        return (self.scenario.time_of_day_s + time_s) % DAY_S
 
-    def closed_lanes(self, time_s: float) -> dict[int, frozenset[int]]:
-        """Return the blocked lanes by cell at an instant."""
-        return {item.cell: item.lanes for item in self.happenings.closures if item.active(time_s)}
+    def sun_elevation_deg(self, time_s: float) -> float:  # noqa: ARG002 - moves an eighth of a degree in a slow step
+        """Return the height of the sun over the middle of the region [deg]."""
+        return math.degrees(math.asin(max(-1.0, min(1.0, self.sky.sine_of_sun()))))
 
-    def slope_temperature_c(self, time_s: float) -> float:
-        """Return the air temperature that slope nodes feel [°C]."""
-        height = np.array([REFERENCE_HEIGHT_M])
-        return float(weather_model.temperature_c(self.weather, self.climate, self.time_of_day_s(time_s), height)[0])
+    def active_closures(self) -> tuple[Closure, ...]:
+        """Return the closures in force, scripted ones and those that followed from the world's state."""
+        scripted = (closure for closure in self.happenings.closures if closure.active(self.time_s))
+        return (*scripted, *self._dynamic.active(self.time_s))
+
+    def closure_position(self, closure: Closure) -> Coordinate:
+        """Return where a closure begins [deg]."""
+        lon, lat = positions_along(self._lines[closure.link], [closure.offset_m])[0]
+        return (round(float(lon), 6), round(float(lat), 6))
+
+    def queues(self) -> tuple[QueueExtent, ...]:
+        """Return the queues on the roads."""
+        return self.roads.queues()
+
+    def queued_places(self) -> tuple[Floats, Floats]:
+        """Return longitude and latitude of the road cells where traffic queues, shapes (cell,) [deg]."""
+        queued = np.flatnonzero(self.roads.queued)
+        return self.grid.lon_deg[queued], self.grid.lat_deg[queued]
+
+    def camera_events(self, time_s: float) -> tuple[()]:  # noqa: ARG002
+        """Return what cameras are mistaken about: nothing, no scenario makes them."""
+        return ()
 
     def step(self) -> None:
         """Move the region on by ``step_s`` seconds."""
-        self.traffic = traffic_model.step(
-            self.traffic,
+        self.roads.step(
             self.step_s,
-            self.corridors,
-            self.demand.at(self.time_of_day_s(self.time_s)),
-            self._capacity_left(),
-            self.rng_traffic,
+            self.time_of_day_s(self.time_s),
+            closures=self.active_closures(),
+            conditions=self._conditions,
+            surges=[surge for surge in self.happenings.surges if surge.from_s <= self.time_s < surge.until_s],
+            advice=self._advice,
         )
-        self.time_s = self.traffic.time_s
-        while self.weather.time_s + SLOW_STEP_S <= self.time_s + 1e-9:
-            rain = weather_model.rain_mm_h(self.weather, self.climate)
-            self.slopes = slope_model.step(self.slopes, SLOW_STEP_S, self.nodes, rain, self._creep_deg_h())
-            self.weather = weather_model.step(self.weather, SLOW_STEP_S, self.sites, self.climate, self.rng_weather)
+        self._steps += 1
+        self.time_s = self._steps * self.step_s
+        self._dynamic.crash_into_tails(self.roads, self.time_s)
+        if self.time_s - self._slow_s >= SLOW_STEP_S - 1e-6:
+            self._slow_s += SLOW_STEP_S
+            self._step_slow()
 
-    def _capacity_left(self) -> NDArray[np.float64]:
-        left = np.ones(len(self.corridors))
-        for closure in self.happenings.closures:
-            if closure.active(self.time_s):
-                left[closure.cell] = min(left[closure.cell], closure.capacity_left)
-        return left
+    def _step_slow(self) -> None:
+        self.sky.step(SLOW_STEP_S)
+        self._feel()
+        nodes = self._air["slope"]
+        self.ground.step(SLOW_STEP_S, nodes.rain_mm_h, nodes.temp_c)
+        self._dynamic.slide(self.ground.failed_at_s)
+        self.station_surface.step(SLOW_STEP_S, self._air["weather"], self.sky.sun(self.station_places))
+        self.road_surface.step(SLOW_STEP_S, self._air["road"], self.sky.sun(self.road_places))
+        for place, fire in enumerate(self.fires):
+            fire.step(SLOW_STEP_S, FireAir.at(self._air["fire"], place))
+        self._conditions = self._road_conditions()
+        self._advice = tuple(self.read_signs())
 
-    def _creep_deg_h(self) -> NDArray[np.float64]:
-        rate = np.zeros(len(self.nodes.rain_factor))
-        for creep in self.happenings.creeps:
-            if creep.from_s <= self.slopes.time_s < creep.until_s:
-                rate[creep.node] += creep.rate_deg_h
-        return rate
+    def _road_conditions(self) -> RoadConditions:
+        air = self._air["road"]
+        sight_m = air.visibility_m
+        burning = [sight for sight in self.sights if sight.fire.started and not sight.fire.out]
+        smoke_m = np.full(len(self.grid), np.inf)
+        for sight in burning:
+            smoke_m = np.minimum(smoke_m, sight.smoke_over_m(self.grid.lon_deg, self.grid.lat_deg))
+        self._dynamic.close_smoky(smoke_m, self.time_s)
+        state = self.road_surface.road_state
+        slippery = (state == ICE) | (state == SNOW)
+        return road_conditions(air.rain_mm_h, np.minimum(sight_m, smoke_m), slippery)
+
+
+def _columns(positions: Sequence[Coordinate]) -> tuple[Floats, Floats]:
+    table = np.array(positions, dtype=np.float64).reshape(-1, 2)
+    return table[:, 0].copy(), table[:, 1].copy()
+
+
+def _meridian_deg(timezone: str) -> float:
+    """Meridian of a zone's clocks: 15° for each hour ahead of UTC, summer time left out [deg]."""
+    winter = datetime(2026, 1, 1, tzinfo=UTC).astimezone(ZoneInfo(timezone)).utcoffset()
+    assert winter is not None
+    return winter.total_seconds() / 3600.0 * 15.0

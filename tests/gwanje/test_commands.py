@@ -22,7 +22,7 @@ from gwanje.cli import COMMANDS, main
 from gwanje.commands.protocol import documents
 from gwanje.commands.up import scenarios
 from gwanje.stack import Stack, child_environment, only_one, with_port
-from simulators.scenario import scenario_names
+from simulators.causes.files import scenario_names
 from tests.fix_system import free_port
 
 CLOSED = "postgresql://gwanje:secret@127.0.0.1:1/gwanje"

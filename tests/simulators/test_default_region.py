@@ -11,7 +11,7 @@ from config.catalogue.prepare import prepare_region
 from sensors.codec import decode
 from sensors.observations import VdsObservation
 from simulators.placement.fire import SMOKE_SEEN_M
-from simulators.scenario import load_scenario, scenario_names
+from simulators.causes.files import load_scenario, scenario_names
 from simulators.simulation import Simulation
 
 START = datetime(2026, 4, 11, 1, 30, tzinfo=UTC)

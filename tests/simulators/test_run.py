@@ -23,7 +23,7 @@ from sensors.observations import CameraStatus, DeviceStatus, Message, SignAck, S
 from sensors.registry import Registry
 from simulators.errors import TransportError
 from simulators.run import run
-from simulators.scenario import load_scenario
+from simulators.causes.files import load_scenario
 from tests.simulators.region import small_region
 
 pytestmark = pytest.mark.integration
@@ -187,7 +187,7 @@ async def test_a_killed_simulator_leaves_its_last_wills(port: int) -> None:
     program = textwrap.dedent(f"""
         import asyncio
         from simulators.run import run
-        from simulators.scenario import load_scenario
+        from simulators.causes.files import load_scenario
         from tests.simulators.region import small_region
         asyncio.run(run(small_region(), load_scenario("calm"), "mqtt://127.0.0.1:{port}"))
     """)

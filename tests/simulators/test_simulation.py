@@ -24,7 +24,7 @@ from sensors.observations import (
 from sensors.registry import Registry
 from simulators.devices.endpoint import Outbound
 from simulators.errors import SimulatorError
-from simulators.scenario import Scenario, SlopeCreep, load_scenario
+from simulators.causes.files import Scenario, SlopeCreep, load_scenario
 from simulators.simulation import Simulation
 from simulators.world.weather import Climate
 from tests.simulators.region import small_region

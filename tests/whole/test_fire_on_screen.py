@@ -21,7 +21,7 @@ from config.settings import Settings
 from gwanje.listener import bind
 from gwanje.system import System
 from simulators.run import run as run_simulation
-from simulators.scenario import load_scenario
+from simulators.causes.files import load_scenario
 from tests.gwanje.polling import eventually
 from tests.web.conftest import CHROMIUM, DIST, QUIET_FLAGS
 

@@ -1,0 +1,1 @@
+"""Slopes: water in the ground, their strength, creep and failure, and the sensors buried in them."""
