@@ -53,7 +53,7 @@ lock:                           ## pin the newest versions that pyproject.toml a
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header \
 		--no-config --upgrade -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header \
-		--no-config --upgrade -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml
+		--no-config --upgrade -c requirements.lock --group dev --extra pictures --extra sumo -o requirements-dev.lock pyproject.toml
 
 clean:                          ## remove the environment and what was built
 	rm -rf $(VENV) dashboard/web/dist dashboard/web/node_modules

@@ -32,7 +32,7 @@ def create_app(services: Services, gazetteer: Gazetteer) -> FastAPI:
     )
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     app.include_router(health_routes(services))
-    app.include_router(region_routes(services.catalogue))
+    app.include_router(region_routes(services.catalogue, services.clock_speed))
     app.include_router(alert_routes(services))
     app.include_router(device_routes(services))
     app.include_router(socket_routes(services, gazetteer))

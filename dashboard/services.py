@@ -38,3 +38,5 @@ class Services:
     web: Path
     """The built page; without it only the interface for programs is served."""
     allowed_hosts: Sequence[str]
+    clock_speed: float = 1.0
+    """How many times faster than the wall's the clock runs."""

@@ -18,6 +18,8 @@ COMMANDS = {
     "record": "write what devices say into a recording",
     "rehearse": "a scenario against the whole control room in one process, as fast as it goes, with its truth",
     "score": "what was said in a run held against what happened",
+    "picture": "plots of a recorded run: flow and density, time and space, slopes, fire",
+    "sumo": "the loop detectors of a SUMO simulation as detection stations",
     "region": "check or generate a region folder",
     "protocol": "write the published protocol: JSON Schemas and the AsyncAPI document",
     "bench": "run a benchmark and print its figures as JSON",

@@ -181,6 +181,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         approved=courier.wake,
         web=WEB,
         allowed_hosts=allowed_hosts(settings),
+        clock_speed=settings.clock_speed,
     )
     return Composed(
         registry=registry,

@@ -13,10 +13,10 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from config.catalogue.model import DEVICE_KINDS, Catalogue, Device, Shelter, Village
 
 
-def region_routes(catalogue: Catalogue) -> APIRouter:
-    """Return the routes of the region's description."""
+def region_routes(catalogue: Catalogue, clock_speed: float = 1.0) -> APIRouter:
+    """Return the routes of the region's description, and of how fast its time runs."""
     router = APIRouter(prefix="/api/v1/region", tags=["region"])
-    region = _Document(msgspec.json.encode(_region(catalogue)))
+    region = _Document(msgspec.json.encode(_region(catalogue, clock_speed)))
     terrain = None if catalogue.terrain is None else _Document(msgspec.json.encode(_terrain(catalogue)))
 
     @router.get("")
@@ -49,12 +49,13 @@ class _Document:
         return Response(self._body, media_type="application/json", headers=headers)
 
 
-def _region(catalogue: Catalogue) -> dict[str, Any]:
+def _region(catalogue: Catalogue, clock_speed: float) -> dict[str, Any]:
     return {
         "id": catalogue.id,
         "name": catalogue.name,
         "synthetic": catalogue.synthetic,
         "timezone": catalogue.timezone,
+        "clock_speed": clock_speed,
         "bbox": catalogue.bbox,
         "districts": catalogue.districts,
         "roads": catalogue.roads,

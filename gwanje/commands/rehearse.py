@@ -50,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="approve every draft when it is so old, so that signs and drivers follow; without it nobody approves",
     )
     parser.add_argument("--findings", action="store_true", help="write the engine's findings as well")
+    parser.add_argument("--record", action="store_true", help="keep every message as well, for pictures and replays")
     parser.add_argument("--thresholds", help="folder with other tables of thresholds")
     parser.add_argument("--scale", help="national, or a share of it such as 0.25: a country in place of the region")
     parser.add_argument("--data-dir", help="folder for generated regions")
@@ -106,6 +107,7 @@ def _rehearsed(
         duration_s=duration_s,
         approve_after_s=parsed.approve,
         findings=parsed.findings,
+        record=parsed.record,
         thresholds=Path(settings.thresholds) if settings.thresholds else THRESHOLDS,
         again=parsed.again,
     )

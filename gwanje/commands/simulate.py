@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
+from config.catalogue.model import Catalogue
+from config.settings import Settings
 from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
 from gwanje.pace import clock_of, since_now
@@ -13,6 +21,9 @@ from gwanje.running import run_until_signal, settings_from
 from simulators.causes.files import load_scenario, scenario_names
 from simulators.errors import SimulatorError
 from simulators.run import run as run_simulation
+from simulators.truth.folder import begin_run, header_of
+from simulators.truth.recorder import TruthRecorder
+from simulators.truth.writer import TruthWriter
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,12 +39,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="how many times faster than the wall's the devices' time runs, 1 to 200; whoever listens has to know",
     )
     parser.add_argument("--scale", help="national, or a share of it such as 0.25: a country in place of the region")
+    parser.add_argument(
+        "--run", type=Path, dest="run_dir", metavar="DIR", help="new or empty folder: write there what really happens"
+    )
     parser.add_argument("--data-dir", help="folder for generated regions")
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Simulate until a signal."""
+    folder: Path | None = parsed.run_dir
+    del parsed.run_dir
     settings = settings_from(parsed)
     configure_logs(settings.log_format)
     if not settings.mqtt_url:
@@ -44,6 +60,7 @@ def run(parsed: argparse.Namespace) -> int:
         scenario = load_scenario(parsed.scenario)
         catalogue = region_of(settings)
         clock = clock_of(since_now(settings))
+        keep = None if folder is None else partial(_kept, folder, catalogue, parsed, settings)
 
         async def simulate(stopping: asyncio.Event) -> None:
             async with asyncio.TaskGroup() as tasks:
@@ -55,6 +72,7 @@ def run(parsed: argparse.Namespace) -> int:
                         seed=parsed.seed,
                         clock=clock,
                         speed=settings.clock_speed,
+                        keep=keep,
                     )
                 )
                 await stopping.wait()
@@ -63,4 +81,27 @@ def run(parsed: argparse.Namespace) -> int:
         run_until_signal(simulate)
     except* SimulatorError as group:
         raise CommandError(str(first_of(group))) from None
+    except* OSError as group:
+        raise CommandError(f"--run: expected a folder that can be written, was {folder} ({first_of(group)})") from None
     return 0
+
+
+@contextmanager
+def _kept(
+    folder: Path, catalogue: Catalogue, parsed: argparse.Namespace, settings: Settings, start: datetime
+) -> Iterator[TruthRecorder]:
+    """Begin a run in a folder."""
+    scenario = load_scenario(parsed.scenario)
+    header = header_of(
+        catalogue,
+        scenario=Path(parsed.scenario).stem,
+        title=scenario.title,
+        seed=scenario.seed if parsed.seed is None else parsed.seed,
+        start=start,
+        duration_s=None,
+        mode=settings.mode,
+        program=version("gwanje"),
+    )
+    begin_run(folder, header)
+    with TruthWriter(folder) as writer:
+        yield TruthRecorder(writer, start)

@@ -10,10 +10,13 @@ import asyncio
 import sys
 import time
 from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
+from config.settings import Settings
 from gwanje.embedded.supervise import PartStatus
+from gwanje.errors import CommandError
 from gwanje.logs import configure_logs
 from gwanje.pace import since_now
 from gwanje.running import data_folder, run_until_signal, settings_from
@@ -33,6 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         dest="clock_speed",
         help="rehearse faster than time passes, 1 to 200 times, on a database of its own that is begun anew",
+    )
+    parser.add_argument("--seed", type=int, help="seed of everything random; the scenario's own without it")
+    parser.add_argument(
+        "--run",
+        dest="run_dir",
+        metavar="DIR",
+        help="new or empty folder for what happens and what is said",
     )
     parser.add_argument("--no-devices", action="store_true", help="bring no simulated devices")
     parser.set_defaults(run=run)
@@ -54,7 +64,9 @@ def run(parsed: argparse.Namespace) -> int:
     folder = regions / "rehearsal" if fast else regions
     folder.mkdir(mode=0o700, exist_ok=True)
     settings = with_port(since_now(msgspec.structs.replace(settings, data_dir=str(regions))))
-    devices = None if parsed.no_devices else ("simulators", ["simulate", parsed.scenario])
+    if settings.run_dir:
+        settings = msgspec.structs.replace(settings, run_dir=str(run_folder(settings.run_dir)))
+    devices = None if parsed.no_devices else ("simulators", _devices(parsed, settings))
     stack = Stack(settings, folder, devices)
 
     def ready(mqtt_url: str) -> None:
@@ -75,6 +87,31 @@ def run(parsed: argparse.Namespace) -> int:
         run_until_signal(program)
     say("stopped")
     return 0
+
+
+def _devices(parsed: argparse.Namespace, settings: Settings) -> list[str]:
+    """Return the arguments of the process that brings the devices."""
+    seed = [] if parsed.seed is None else ["--seed", str(parsed.seed)]
+    return ["simulate", parsed.scenario, *seed, *(["--run", settings.run_dir] if settings.run_dir else [])]
+
+
+def run_folder(path: str) -> Path:
+    """Make the folder of a run and return its absolute path.
+
+    Raises
+    ------
+    CommandError
+        If it holds something, or cannot be made.
+    """
+    folder = Path(path).expanduser().resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = sorted(entry.name for entry in folder.iterdir())
+    except OSError as exc:
+        raise CommandError(f"--run: expected a folder that can be written, was {path} ({exc.strerror})") from None
+    if there:
+        raise CommandError(f"--run: expected a new or empty folder, was {path}, which holds {there[0]}")
+    return folder
 
 
 def show_change(status: PartStatus) -> None:

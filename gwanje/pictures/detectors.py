@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label, median_filter
 
 from config.catalogue.model import Catalogue
 from sensors.codec import decode
@@ -153,14 +154,15 @@ def road_profile(catalogue: Catalogue, road: str, direction: str) -> RoadProfile
     return RoadProfile(road, direction, np.array(columns, dtype=np.int64), np.array(chainage, dtype=np.float64))
 
 
-def wave_speed_kmh(
-    series: DetectorSeries, profile: RoadProfile, *, congested_kmh: float = 50.0, longest_s: float = 1200.0
-) -> Floats:
-    """Return how fast changes of speed travel upstream between neighbouring stations in congestion.
+def release_wave_kmh(
+    series: DetectorSeries, profile: RoadProfile, *, standing_kmh: float = 15.0, released_kmh: float = 22.0
+) -> float | None:
+    """Return how fast the front travels upstream at which the densest queue of a road begins to discharge.
 
-    For each pair of stations of which both are congested for ten minutes or more: the lag of the greatest correlation
-    of their detrended speeds, between 0 and ``longest_s``, from the downstream station to the upstream one. Own
-    construction, after the usual cross-correlation of detector series (Treiber & Kesting 2013, section 5.5).
+    At each station that stood for five minutes or more: the end of its longest stand, when the speed, smoothed over
+    five samples, first passes ``released_kmh`` afterwards. The longest run of neighbouring stations that were released
+    one after the other upstream gives the speed, by least squares of chainage over time. Own construction, after the
+    downstream jam front of constant speed (Treiber & Kesting 2013, section 5.5).
 
     Parameters
     ----------
@@ -168,39 +170,40 @@ def wave_speed_kmh(
         Samples.
     profile
         The road.
-    congested_kmh
-        Below it a station is congested. [km/h]
-    longest_s
-        Longest lag. [s]
+    standing_kmh, released_kmh
+        Speeds below and above which a station stands and is released. [km/h]
 
     Returns
     -------
-    ndarray, shape (pair,)
-        Positive = upstream; only pairs whose correlation is above 0.5. [km/h]
+    float or None
+        Positive = upstream; None when fewer than three neighbouring stations were released in a row. [km/h]
     """
-    speed = series.speed_kmh[:, profile.columns]
-    speed = np.where(np.isnan(speed), np.nanmax(speed, initial=0.0), speed)
-    most = int(longest_s / series.period_s)
-    least = int(600.0 / series.period_s)
-    found = []
-    for upstream, downstream in zip(range(speed.shape[1] - 1), range(1, speed.shape[1]), strict=True):
-        both = np.flatnonzero((speed[:, upstream] < congested_kmh) & (speed[:, downstream] < congested_kmh))
-        if len(both) < least:
-            continue
-        first, last = int(both[0]), int(both[-1]) + 1
-        window = slice(max(first - most, 0), last)
-        up, down = (_detrended(speed[window, place]) for place in (upstream, downstream))
-        count = len(up)
-        scores = [
-            float(np.corrcoef(up[lag:], down[: count - lag])[0, 1]) if count - lag >= least else -1.0
-            for lag in range(1, most)
-        ]
-        best = int(np.nanargmax(scores)) + 1 if scores else 0
-        if best and scores[best - 1] > 0.5:
-            distance_m = profile.chainage_m[downstream] - profile.chainage_m[upstream]
-            found.append(distance_m / (best * series.period_s) * 3.6)
-    return np.array(found)
+    released_s = np.array([
+        _released_s(series.speed_kmh[:, column], series.period_s, standing_kmh, released_kmh)
+        for column in profile.columns
+    ])  # fmt: skip
+    best: list[int] = []
+    row: list[int] = []
+    for station in range(len(released_s) - 1, -1, -1):
+        in_turn = bool(row) and released_s[station] > released_s[row[-1]]
+        row = [] if np.isnan(released_s[station]) else [*row, station] if in_turn else [station]
+        best = max(best, row, key=len)
+    if len(best) < 3:
+        return None
+    slope_m_s = float(np.polyfit(released_s[best], profile.chainage_m[best], 1)[0])
+    return -slope_m_s * 3.6
 
 
-def _detrended(values: Floats) -> Floats:
-    return np.diff(values, prepend=values[:1])
+def _released_s(speed_kmh: Floats, period_s: float, standing_kmh: float, released_kmh: float) -> float:
+    """End of the longest stand of a station, NaN when it never stood for five minutes or was never released [s]."""
+    known = np.where(np.isnan(speed_kmh), np.inf, speed_kmh)
+    smooth = median_filter(known, size=5, mode="nearest")
+    stands, count = label(smooth < standing_kmh)
+    if not count:
+        return float("nan")
+    lengths = np.bincount(stands)[1:]
+    if lengths.max() * period_s < 300.0:
+        return float("nan")
+    last = int(np.flatnonzero(stands == int(lengths.argmax()) + 1)[-1])
+    after = np.flatnonzero(smooth[last:] > released_kmh)
+    return float("nan") if len(after) == 0 else (last + int(after[0]) + 1) * period_s

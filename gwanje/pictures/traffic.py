@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from gwanje.pictures.detectors import DetectorSeries, RoadProfile
 
 SPEED_MAP = "RdYlBu"
 """Red to blue: told apart by people who do not tell red from green."""
 WAVES_KMH = (15.0, 20.0)
+AROUND_M = 5_000.0
+"""Road that is drawn beyond what happened on it [m]."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +65,33 @@ def time_space(series: DetectorSeries, profile: RoadProfile, marks: Sequence[Mar
         at, along = np.asarray(mark.times_s) / 60.0, np.asarray(mark.chainages_m) / 1000.0
         style = "--" if mark.dashed else "-"
         axes.plot(at, along, style, color=mark.colour, marker="x" if len(at) == 1 else "", label=mark.label)
-    _wave_lines(axes, profile)
+    _wave_lines(axes, *_shown(edges, marks))
     axes.set(xlabel="minutes since the start", ylabel="chainage [km], travel upwards", title=title)
     axes.set_xlim(minutes[0], minutes[-1])
-    axes.set_ylim(edges[0] / 1000.0, edges[-1] / 1000.0)
+    axes.set_ylim(*(at_m / 1000.0 for at_m in _shown(edges, marks)))
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(unique.values(), unique.keys(), loc="upper right", fontsize=8)
     return figure
 
 
-def _wave_lines(axes: Axes, profile: RoadProfile) -> None:
+def _shown(edges: NDArray[np.float64], marks: Sequence[Mark]) -> tuple[float, float]:
+    """Return the stretch of road to draw: around what happened, or all of it [m]."""
+    places = [at_m for mark in marks for at_m in mark.chainages_m]
+    if not places:
+        return float(edges[0]), float(edges[-1])
+    return max(min(places) - AROUND_M, float(edges[0])), min(max(places) + AROUND_M, float(edges[-1]))
+
+
+def _wave_lines(axes: Axes, low_m: float, high_m: float) -> None:
     """Two short lines in the lower left corner, to hold the fronts against."""
-    span_m = 0.25 * (profile.chainage_m[-1] - profile.chainage_m[0])
-    low_m = profile.chainage_m[0] + 0.05 * span_m
+    span_m = 0.25 * (high_m - low_m)
+    foot_m = low_m + 0.05 * span_m
     for place, speed_kmh in enumerate(WAVES_KMH):
         minutes = span_m / (speed_kmh / 3.6) / 60.0
         axes.plot(
             (2.0, 2.0 + minutes),
-            ((low_m + span_m) / 1000.0, low_m / 1000.0),
+            ((foot_m + span_m) / 1000.0, foot_m / 1000.0),
             color="dimgrey",
             linewidth=1.2,
             linestyle=("-", ":")[place],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,10 @@ from gwanje.rehearsal.control_room import ControlRoom
 from gwanje.rehearsal.said import SaidLog
 from ingest.mqtt.topics import matches
 from simulators.devices.endpoint import Endpoint, Outbound
-from simulators.truth.folder import RunHeader, begin_run
+from simulators.recording import FORMAT as RECORDING_FORMAT
+from simulators.recording import VERSION as RECORDING_VERSION
+from simulators.recording import Header, Recorded, RecordingWriter
+from simulators.truth.folder import MESSAGES_FILE, RunHeader, begin_run
 from simulators.truth.recorder import TruthRecorder, TruthSource
 from simulators.truth.writer import TruthWriter
 
@@ -53,8 +57,8 @@ class Rehearsed:
 class Plan:
     """How a rehearsal is run.
 
-    ``approve_after_s`` None leaves every draft a draft; ``findings`` writes those too; ``thresholds`` is the folder
-    of the tables.
+    ``approve_after_s`` None leaves every draft a draft; ``findings`` writes those too; ``record`` keeps every message;
+    ``thresholds`` is the folder of the tables.
     """
 
     folder: Path
@@ -62,6 +66,7 @@ class Plan:
     duration_s: float
     approve_after_s: float | None = None
     findings: bool = False
+    record: bool = False
     thresholds: Path = THRESHOLDS
     again: bool = False
 
@@ -119,7 +124,9 @@ async def rehearse(
     )
     autopilot = None if plan.approve_after_s is None else Autopilot(plan.approve_after_s)
     messages = approved = 0
-    with TruthWriter(plan.folder) as writer:
+    with contextlib.ExitStack() as stack:
+        writer = stack.enter_context(TruthWriter(plan.folder))
+        recording = stack.enter_context(_recording(plan, catalogue)) if plan.record else None
         recorder = TruthRecorder(writer, start)
         recorder.observe(truth.snapshot(0.0), 0.0)
         await room.desk.open(start)
@@ -129,6 +136,8 @@ async def rehearse(
             room.now = start + timedelta(seconds=time_s)
             for message in outbound:
                 room.arrive(message.topic, message.payload, message.qos)
+                if recording is not None:
+                    recording.add(Recorded(at=room.now, topic=message.topic, payload=message.payload))
             messages += len(outbound)
             room.tick(room.now)
             if autopilot is not None:
@@ -140,6 +149,17 @@ async def rehearse(
             progress(time_s)
         recorder.close(plan.duration_s)
     return Rehearsed(room.ticks, messages, room.intake.letters.count, writer.count, said.count, approved)
+
+
+def _recording(plan: Plan, catalogue: Catalogue) -> RecordingWriter:
+    header = Header(
+        format=RECORDING_FORMAT,
+        version=RECORDING_VERSION,
+        region=catalogue.id,
+        digest=plan.header.digest,
+        started=plan.header.start,
+    )
+    return RecordingWriter(plan.folder / MESSAGES_FILE, header)
 
 
 def _seconds(duration_s: float) -> Iterator[float]:

@@ -16,7 +16,7 @@ from simulators.truth.records import RECURRENT, Fire, FireSample, Incident, Queu
 
 SOUGHT = frozenset({"crash", "secondary_crash", "tunnel_fire", "debris"})
 """Causes of blocked lanes that somebody has to notice. Work zones are announced; lanes under a failed slope or smoke
-are counted with the slope and the fire."""
+are counted with the slope and the fire; of a tunnel on fire its first closure counts, the others explain."""
 
 
 def events_of(run: Run, plane: Plane, hazard: Hazard, tolerances: Tolerances) -> list[Event]:
@@ -79,7 +79,7 @@ def _incident(one: Incident, hazard: Hazard, plane: Plane, clock: _Clock) -> Eve
     return Event(
         hazard=hazard,
         id=one.id,
-        counts=hazard == "incident" and one.cause in SOUGHT,
+        counts=hazard == "incident" and one.cause in SOUGHT and one.part_of is None,
         group=one.cause,
         start_s=start_s,
         end_s=clock.end_s(one.end),

@@ -144,6 +144,7 @@ def region() -> Json:
         "name": text("해솔 지역", "Haesol region"),
         "synthetic": True,
         "timezone": TIMEZONE,
+        "clock_speed": 1.0,
         "bbox": [WEST, SOUTH, EAST, NORTH],
         "districts": _districts(),
         "roads": roads,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwanje.pictures.detectors import DetectorSeries, RoadProfile, read_detectors, road_profile, wave_speed_kmh
+from gwanje.pictures.detectors import DetectorSeries, RoadProfile, read_detectors, release_wave_kmh, road_profile
 from sensors.codec import encode
 from sensors.observations import LaneSample, VdsObservation
 from simulators.recording import Recorded
@@ -61,23 +61,28 @@ def test_stations_come_in_the_order_of_travel() -> None:
         road_profile(REGION, "nowhere", "up")
 
 
+def queue(wave_kmh: float, growth_kmh: float, noise: np.random.Generator) -> tuple[DetectorSeries, RoadProfile]:
+    """A queue of 8 km that grows upstream from the last station for 40 minutes and then dissolves from there."""
+    chainage_m = np.arange(9) * 1_000.0
+    behind_m = chainage_m[-1] - chainage_m
+    time_s = (np.arange(400) + 1.0) * 30.0
+    comes_s, goes_s = 600.0 + behind_m / (growth_kmh / 3.6), 3_000.0 + behind_m / (wave_kmh / 3.6)
+    standing = (time_s[:, np.newaxis] >= comes_s) & (time_s[:, np.newaxis] < goes_s)
+    speed = np.where(standing, 8.0, np.where(time_s[:, np.newaxis] >= goes_s, 45.0, 100.0))
+    speed += noise.normal(0.0, 1.5, speed.shape)
+    series = DetectorSeries(tuple("abcdefghi"), START, 30.0, np.full(speed.shape, 1200.0), speed, speed * 0.0)
+    return series, RoadProfile("R", "up", np.arange(9), chainage_m)
+
+
 @settings(max_examples=20, deadline=None)
-@given(wave_kmh=st.floats(12.0, 25.0), seed=st.integers(0, 2**16))
-def test_a_wave_of_known_speed_is_measured(wave_kmh: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    chainage_m = np.arange(5) * 1_000.0
-    source = 25.0 + 8.0 * np.convolve(rng.standard_normal(800), np.ones(6) / 2.4, mode="same")
-    speed = np.stack(
-        [
-            np.interp(np.arange(240) + 400 - (chainage_m[-1] - at_m) / (wave_kmh / 3.6) / 30.0, np.arange(800), source)
-            for at_m in chainage_m
-        ],
-        axis=1,
-    )
-    speed = np.clip(speed, 2.0, 49.0)
-    series = DetectorSeries(
-        tuple("abcde"), START, 30.0, np.full(speed.shape, 1200.0), speed, np.full(speed.shape, 30.0)
-    )
-    measured = wave_speed_kmh(series, RoadProfile("R", "up", np.arange(5), chainage_m))
-    # Lags are whole periods: 1 km at 12 to 25 km/h is 5 to 10 of them.
-    assert np.median(measured) == pytest.approx(wave_kmh, rel=0.12)
+@given(wave_kmh=st.floats(12.0, 25.0), growth_kmh=st.floats(13.0, 40.0), seed=st.integers(0, 2**16))
+def test_the_front_of_discharge_is_measured_not_that_of_growth(wave_kmh: float, growth_kmh: float, seed: int) -> None:
+    series, profile = queue(wave_kmh, growth_kmh, np.random.default_rng(seed))
+    # Each instant is known to a period: half a minute in the half hour that the front takes.
+    assert release_wave_kmh(series, profile) == pytest.approx(wave_kmh, rel=0.06)
+
+
+def test_a_road_without_a_queue_has_no_wave() -> None:
+    series, profile = queue(18.0, 20.0, np.random.default_rng(1))
+    free = DetectorSeries(series.ids, START, 30.0, series.flow_veh_h, np.full((400, 9), 95.0), series.occupancy_pct)
+    assert release_wave_kmh(free, profile) is None

@@ -12,6 +12,7 @@ export const en: Messages = {
     exercise: "This is an exercise. It is not real.",
     test: "This is a test. It is not real.",
   },
+  fastTime: "time runs fast: a rehearsal",
   language: { label: "Language", ko: "한국어", en: "English" },
   operator: { label: "Operator", placeholder: "name", needed: "Enter the operator's name before approving or rejecting." },
   link: {

@@ -10,6 +10,7 @@ export const ko = {
     exercise: "훈련 상황입니다. 실제가 아닙니다.",
     test: "시험 상황입니다. 실제가 아닙니다.",
   },
+  fastTime: "빠른 시간: 예행연습",
   language: { label: "언어", ko: "한국어", en: "English" },
   operator: { label: "근무자", placeholder: "이름", needed: "승인·반려하려면 먼저 근무자 이름을 적으십시오." },
   link: {

@@ -27,6 +27,11 @@ export function Header() {
       <div class="top-row">
         <h1 class="product">{words.product}</h1>
         {mode !== undefined && <strong class={`mode-badge mode-${mode}`}>{words.mode[mode]}</strong>}
+        {region !== null && region.clock_speed !== 1 && (
+          <strong class="mode-badge mode-fast" title={words.fastTime}>
+            ×{region.clock_speed} <span class="fast-word">{words.fastTime}</span>
+          </strong>
+        )}
         {region !== null && (
           <p class="region-name">
             {inLanguage(region.name, app.language.value)}

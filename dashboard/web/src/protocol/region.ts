@@ -51,6 +51,7 @@ export const region = object({
   name: text,
   synthetic: boolean,
   timezone: string,
+  clock_speed: number,
   bbox: (value: unknown, path: string): [number, number, number, number] => {
     const [west = NaN, south = NaN, east = NaN, north = NaN] = array(number)(value, path);
     return [number(west, path), number(south, path), number(east, path), number(north, path)];

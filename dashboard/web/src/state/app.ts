@@ -61,7 +61,7 @@ export const frozen = computed(() => status.value.link === "reconnecting" || sta
 export function serverNow(): number {
   const held = picture.value;
   if (held === null || arrival.value === null) return Date.now();
-  return held.now + (tick.value - arrival.value);
+  return held.now + (tick.value - arrival.value) * (region.value?.clock_speed ?? 1);
 }
 
 const connection = new Connection(
