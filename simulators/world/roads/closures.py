@@ -31,6 +31,8 @@ RUBBERNECKING = frozenset({"crash", "secondary_crash", "tunnel_fire"})
 RUBBERNECKING_LOSS = 0.10
 """Capacity that the other carriageway loses beside a crash. The effect is known (Masinick, Teng & Orochena 2014, doi
 10.4236/jtts.2014.41012), its size here an own construction. [-]"""
+RUBBERNECKING_SPEED = 0.85
+"""Free speed there over the usual: heads turn and feet come off the pedal; own construction [-]."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ def block(grid: Grid, closures: Sequence[Closure]) -> Blockage:
             beside = grid.opposite[cells_of[closure.id]]
             beside = beside[beside >= 0]
             left[beside] = np.minimum(left[beside], 1.0 - RUBBERNECKING_LOSS)
+            limit_mps[beside] = np.minimum(limit_mps[beside], RUBBERNECKING_SPEED * grid.free_mps[beside])
     return Blockage(
         capacity_left=left,
         limit_mps=limit_mps,

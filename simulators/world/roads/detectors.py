@@ -77,6 +77,14 @@ class Samples(NamedTuple):
     occupancy_pct: Floats
 
 
+class Noise(NamedTuple):
+    """Sources of the noise, one for each quantity: each is drawn from row by row, so batches of rows change nothing."""
+
+    volume: np.random.Generator
+    heavy: np.random.Generator
+    speed: np.random.Generator
+
+
 def place_stations(stations: Sequence[VdsStation], grid: Grid, rng: np.random.Generator) -> Stations:
     """Find the cells of stations and draw how their lanes share the flow.
 
@@ -147,7 +155,7 @@ def sample(
     grid: Grid,
     closed: Mapping[int, frozenset[int]],
     heavy_share: float,
-    rng: np.random.Generator,
+    noise: Noise,
 ) -> Samples:
     """Draw what stations counted between two instants.
 
@@ -163,8 +171,8 @@ def sample(
         Cell to the numbers of the lanes that are blocked in it.
     heavy_share
         Mean share of heavy vehicles on expressways. [-]
-    rng
-        Source of the noise.
+    noise
+        Sources of the noise.
 
     Returns
     -------
@@ -183,16 +191,16 @@ def sample(
     share = _lane_shares(stations, which, grid, closed)
 
     most = np.maximum(np.floor(period_s / MIN_HEADWAY_S), 1.0).astype(np.int64)[:, np.newaxis]
-    volume = rng.binomial(most, np.clip(passed[:, np.newaxis] * share / most, 0.0, 1.0))
+    volume = noise.volume.binomial(most, np.clip(passed[:, np.newaxis] * share / most, 0.0, 1.0))
 
     outward = np.clip(np.arange(share.shape[1]) / np.maximum(lanes - 1, 1)[:, np.newaxis], 0.0, 1.0)
     heavy_mean = heavy_share * grid.heavy_of_mean[cell][:, np.newaxis]
-    heavy = rng.binomial(volume, np.clip(heavy_mean * (0.4 + 1.2 * outward), 0.0, 1.0))
+    heavy = noise.heavy.binomial(volume, np.clip(heavy_mean * (0.4 + 1.2 * outward), 0.0, 1.0))
 
     freedom = (mean_speed / free)[:, np.newaxis]
     lane_speed = mean_speed[:, np.newaxis] * (1 + LANE_SPEED_SPREAD * (1 - 2 * outward) * freedom)
     spread = SPEED_SIGMA_MPS + SPEED_SIGMA_FRACTION * lane_speed
-    noisy = lane_speed + spread / np.sqrt(np.maximum(volume, 1)) * rng.standard_normal(volume.shape)
+    noisy = lane_speed + spread / np.sqrt(np.maximum(volume, 1)) * noise.speed.standard_normal(volume.shape)
     speed = np.maximum(noisy, 0.5)
 
     seconds = ((volume - heavy) * CAR_EFFECTIVE_M + heavy * HEAVY_EFFECTIVE_M) / speed

@@ -19,6 +19,9 @@ INFORMED_AFTER_S = 300.0
 """Time after which drivers know, by radio or navigation, that a road is closed; own construction [s]."""
 INFORMED_SHARE = 0.7
 """Share of them who then reckon with it; own construction [-]."""
+EVERYBODY_AFTER_S = 1_800.0
+"""Time after which nobody heads for the closed road any more: news, and police who turn traffic round; own construction
+[s]."""
 
 
 class Drivers:
@@ -35,7 +38,7 @@ class Drivers:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._since: dict[str, float] = {}
-        self._heard: tuple[tuple[int, ...], tuple[DetourAdvice, ...]] = ((), ())
+        self._heard: tuple[tuple[int, ...], tuple[int, ...], tuple[DetourAdvice, ...]] = ((), (), ())
         self._users: dict[str, Floats] = {}
         self.share = plan.routes.share
         self.entry_share = plan.routes.entry_share
@@ -58,21 +61,30 @@ class Drivers:
             If an advice names a link or a road that the region has not.
         """
         self._since = {name: self._since.get(name, time_s) for name in shut}
-        known = {shut[name] for name, since in self._since.items() if time_s - since >= INFORMED_AFTER_S}
-        chains = tuple(sorted({int(self._plan.network.chain_of[cell]) for cell in known}))
-        if (chains, advice) == self._heard:
+        chains = self._shut_for(shut, time_s, INFORMED_AFTER_S)
+        known = self._shut_for(shut, time_s, EVERYBODY_AFTER_S)
+        if (chains, known, advice) == self._heard:
             return
-        plan, routes, time_there_s = self._plan, self._plan.routes, self._plan.time_s
-        share, entry_share = routes.share, routes.entry_share
-        if chains:
-            time_there_s = plan.time_s.copy()
-            time_there_s[list(chains)] += SHUT_S
-            routes = find_routes(plan.network, plan.ways, time_there_s, plan.pool)
-            share = _mixed(share, routes.share)
-            entry_share = _mixed(entry_share, routes.entry_share)
-        self.entry_share = entry_share
+        usual, _ = self._routes_around(known)
+        routes, time_there_s = self._routes_around(chains)
+        share = usual.share if chains == known else _mixed(usual.share, routes.share)
+        self.entry_share = usual.entry_share if chains == known else _mixed(usual.entry_share, routes.entry_share)
         self.share = self._signs(advice, time_there_s, routes, share)
-        self._heard = (chains, advice)
+        self._heard = (chains, known, advice)
+
+    def _shut_for(self, shut: Mapping[str, int], time_s: float, least_s: float) -> tuple[int, ...]:
+        """Chains that have been shut for some time, ascending."""
+        cells = {shut[name] for name, since in self._since.items() if time_s - since >= least_s}
+        return tuple(sorted({int(self._plan.network.chain_of[cell]) for cell in cells}))
+
+    def _routes_around(self, chains: tuple[int, ...]) -> tuple[Routes, Floats]:
+        """Return ways that avoid some chains, and the times along all chains that they reckon with [s]."""
+        plan = self._plan
+        if not chains:
+            return plan.routes, plan.time_s
+        time_there_s = plan.time_s.copy()
+        time_there_s[list(chains)] += SHUT_S
+        return find_routes(plan.network, plan.ways, time_there_s, plan.pool), time_there_s
 
     def _signs(self, advice: tuple[DetourAdvice, ...], time_there_s: Floats, routes: Routes, share: Floats) -> Floats:
         plan = self._plan

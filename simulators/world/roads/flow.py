@@ -121,7 +121,8 @@ class Mover:
             over = np.clip(above / (DROP_COMPLETE * room), 0.0, 1.0)
         over[self._entries] = 0.0
         kept = 1.0 - CAPACITY_DROP * over
-        free = np.minimum(diagram.free_mps * density, total / dt_s)
+        # Entries have no length: what waits there leaves at once, and nothing where nothing waits.
+        free = np.minimum(np.where(total > 0.0, diagram.free_mps, 0.0) * density, total / dt_s)
         free[self._entries] = total[self._entries] / dt_s
         sending = np.minimum(free, np.minimum(diagram.capacity_veh_s, kept * diagram.bare_veh_s))
         receiving = np.minimum(diagram.capacity_veh_s, WAVE_MPS * np.maximum(diagram.jam_veh_m - density, 0.0))

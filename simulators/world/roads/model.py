@@ -69,7 +69,7 @@ class RoadModel:
         self._arriving_for: tuple[object, ...] = ()
         self._arriving = np.empty(0)
         self._blockage: Blockage = block(grid, ())
-        self._queues = QueueTracker(grid)
+        self._queues = QueueTracker(grid, network.chain_last[network.ramp_from], network.chain_first[network.ramp_to])
         self._load = self._first_load(time_of_day_s)
         self.state = RoadState.at_rest(start_s, self._load[:, : network.n_road].sum(axis=0))
         self._heavy = 0.0
@@ -197,9 +197,9 @@ class RoadModel:
         """Whether traffic queues in each cell, as last measured, shape (cell,)."""
         return self._queues.queued
 
-    def tail_of(self, closure: str) -> tuple[str, float, int] | None:
-        """Return link, offset [m] and lanes at the tail of the longest queue behind a closure, None without one."""
-        behind = [queue for queue in self._queues.current if queue.cause == closure]
+    def tail_of(self, *closures: str) -> tuple[str, float, int] | None:
+        """Return link, offset [m] and lanes at the tail of the longest queue behind closures, None without one."""
+        behind = [queue for queue in self._queues.current if queue.cause in closures]
         if not behind:
             return None
         longest = max(behind, key=lambda queue: queue.length_m)
@@ -320,7 +320,8 @@ class RoadModel:
         """Vehicles by commodity and cell in the steady state of a time of day, roads filled to below capacity."""
         grid, network = self.grid, self.plan.network
         trips = self.plan.demand.at(time_of_day_s, self._working_day) * self._factor
-        flow = self.plan.loading.flows(trips[:, :, np.newaxis]).chain[:, :, 0][:, network.chain_of]
+        # The solver leaves tiny negative flows where there is none, from which the mix of a cell would blow up.
+        flow = np.maximum(self.plan.loading.flows(trips[:, :, np.newaxis]).chain[:, :, 0], 0.0)[:, network.chain_of]
         most = FULLEST_START * grid.capacity_pc_s * heavy_factor(heavy_fraction(time_of_day_s) * grid.heavy_of_mean)
         flow *= np.minimum(1.0, most / np.maximum(flow.sum(axis=0), 1e-12))
         load = np.zeros((len(flow), len(self._length_m)))

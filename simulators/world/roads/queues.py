@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ SLOW_FRACTION = 0.5
 """Share of free speed below which dense traffic is a queue; own construction [-]."""
 BRIDGED_CELLS = 2
 """Gaps of at most this many cells do not part a queue; own construction."""
+MOST_ROADS = 4
+"""Roads that the cause of a queue is followed over; own construction."""
 CAUSE_CELLS = 2
 """Cells between a queue's head and the closure that it stands behind, at most; own construction."""
 
@@ -83,6 +85,9 @@ class QueueTracker:
     """
 
     grid: Grid
+    exits: Ints
+    entries: Ints
+    """Cells that ramps leave and lead onto, shapes (ramp,)."""
     current: tuple[QueueExtent, ...] = ()
     queued: NDArray[np.bool_] = field(init=False)
     _spans: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
@@ -126,8 +131,36 @@ class QueueTracker:
                 taken.add(before)
                 name = self.current[before].name
             found.append(self._extent(name, cause, first, last, density, speed_mps, closures.get(cause or "")))
+        self._spill_over(spans, found, cells)
         self._spans, self.current = spans, tuple(found)
         return self.current
+
+    def _spill_over(self, spans: Ints, found: list[QueueExtent], closed: Mapping[str, Ints]) -> None:
+        """Give queues that stand behind a full ramp the cause of the queue that has filled it, in place.
+
+        Of a queue without a cause: one of the ramps at its head leads into a closure or into a queue that has a cause;
+        from road to road, as far as it reaches.
+        """
+        for _ in range(MOST_ROADS):
+            before = [queue.cause for queue in found]
+            for place, (first, last) in enumerate(spans.tolist()):
+                if found[place].cause is None:
+                    near = (self.exits >= first) & (np.abs(self.exits - last) <= CAUSE_CELLS)
+                    near &= self.grid.run[self.exits] == self.grid.run[last]
+                    found[place] = replace(found[place], cause=self._cause_at(self.entries[near], spans, found, closed))
+            if before == [queue.cause for queue in found]:
+                return
+
+    def _cause_at(self, cells: Ints, spans: Ints, found: list[QueueExtent], closed: Mapping[str, Ints]) -> str | None:
+        for cell in cells.tolist():
+            for name, at in closed.items():
+                if cell <= at[0] <= cell + 1 and self.grid.run[at[0]] == self.grid.run[cell]:
+                    return name
+            in_queue = np.flatnonzero((spans[:, 0] <= cell + 1) & (cell <= spans[:, 1]))
+            for place in in_queue.tolist():
+                if found[place].cause is not None and self.grid.run[spans[place, 0]] == self.grid.run[cell]:
+                    return found[place].cause
+        return None
 
     def _before(self, first: int, last: int, taken: set[int]) -> int | None:
         """Index of the known queue that overlaps most, one cell of movement allowed."""

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.world.roads.detectors import MIN_HEADWAY_S, Marks, Samples, Stations, mark, place_stations, sample
+from simulators.world.roads.detectors import (
+    MIN_HEADWAY_S,
+    Marks,
+    Noise,
+    Samples,
+    Stations,
+    mark,
+    place_stations,
+    sample,
+)
 from simulators.world.roads.grid import build_grid
 from simulators.world.roads.model import RoadModel
 from simulators.world.seeds import stream
@@ -17,6 +26,10 @@ STATIONS = place_stations(REGION.vds, GRID, stream(1, "vds"))
 ALL = np.arange(len(REGION.vds))
 
 
+def noise(seed: int) -> Noise:
+    return Noise(*(stream(seed, quantity) for quantity in Noise._fields))
+
+
 def draw(flow_lane_veh_h: float, density_lane_veh_km: float, period_s: float, seed: int, **more: object) -> Samples:
     """Samples of all stations under a steady flow and density."""
     zeros = np.zeros(len(ALL))
@@ -24,7 +37,7 @@ def draw(flow_lane_veh_h: float, density_lane_veh_km: float, period_s: float, se
     held = density_lane_veh_km / 1_000 * STATIONS.lanes * GRID.length_m[STATIONS.cell] * period_s
     before, after = Marks(zeros, zeros, zeros), Marks(zeros + period_s, passed, held)
     closed = more.get("closed", {})
-    return sample(STATIONS, ALL, before, after, GRID, closed, 0.15, np.random.default_rng(seed))  # type: ignore[arg-type]
+    return sample(STATIONS, ALL, before, after, GRID, closed, 0.15, noise(seed))  # type: ignore[arg-type]
 
 
 def real_lanes(stations: Stations = STATIONS) -> np.ndarray:
@@ -112,5 +125,5 @@ def test_free_traffic_is_measured_at_free_speed() -> None:
     after = mark(STATIONS, ALL, model.state, np.full(len(ALL), 120.0))
     speed = after.passed * GRID.length_m[STATIONS.cell] / after.held_veh_s
     assert speed == pytest.approx(GRID.free_mps[STATIONS.cell], rel=0.02)
-    samples = sample(STATIONS, ALL, Marks(zeros, zeros, zeros), after, GRID, {}, model.heavy_share, stream(1, "noise"))
+    samples = sample(STATIONS, ALL, Marks(zeros, zeros, zeros), after, GRID, {}, model.heavy_share, noise(1))
     assert samples.volume.sum() == pytest.approx(after.passed.sum(), rel=0.1)

@@ -11,6 +11,7 @@ from simulators.world.happenings import Closure, DemandSurge
 from simulators.world.roads.advice import DetourAdvice
 from simulators.world.roads.conditions import RoadConditions
 from simulators.world.roads.demand import zone_weights
+from simulators.world.roads.drivers import EVERYBODY_AFTER_S, INFORMED_AFTER_S, INFORMED_SHARE
 from simulators.world.roads.model import RoadModel
 from simulators.world.roads.profiles import heavy_fraction, profile
 from tests.simulators.roads.networks import bypass, straight
@@ -215,6 +216,23 @@ def test_a_shut_road_is_driven_around_once_drivers_know() -> None:
     assert model.queues()[0].speed_kmh < 5.0
 
 
+def test_nobody_heads_for_a_road_that_has_been_shut_for_long() -> None:
+    model = RoadModel.build(bypass(), time_of_day_s=10 * 3600, seed=1, demand_factor=0.5, warm_up_s=300.0)
+    wall = crash("E1up-AM", 2_000.0, {1, 2})
+    before, behind = model.grid.locate("E1up-AM", 100.0)[0], model.grid.locate("E1up-XA", 3_900.0)[0]
+    shares = []
+    for until_s in (60.0, INFORMED_AFTER_S + 60.0, EVERYBODY_AFTER_S + 60.0):
+        while model.state.time_s < until_s:
+            model.step(5.0, 10 * 3600 + model.state.time_s, closures=[wall])
+        network, ways = model.plan.network, model.plan.ways
+        onto = ways.choice & (ways.onto == network.chain_of[before]) & (ways.source == network.chain_of[behind])
+        through = model.plan.routes.share[:, onto][:, 0] > 0.5
+        shares.append(float(model._drivers.share[through][:, onto].min()))
+    assert shares[0] > 0.5
+    assert shares[1] == pytest.approx((1 - INFORMED_SHARE) * shares[0], rel=0.05)
+    assert shares[2] == pytest.approx(0.0, abs=0.01)
+
+
 def test_signs_take_a_fifth_of_the_traffic_off_the_road() -> None:
     flows, straight_on = [], 0.0
     for advice in ((), (DetourAdvice("E1up-XA", 500.0, "E1", "N7"),)):
@@ -243,15 +261,18 @@ def test_a_queue_on_a_ramp_spills_back_only_when_its_room_is_used() -> None:
     ramps = np.flatnonzero(network.ramp_to == onto)
     room = (network.extra_jam_pc_m * network.extra_length_m)[ramps]
     fillings, queued = [], []
+    spilled: set[str | None] = set()
     for number in range(360):
         model.step(5.0, 8 * 3600 + 5 * number, closures=[wall])
         fillings.append(float((model._load[:, network.n_road + ramps].sum(axis=0) / room).max()))
         queued.append(any(queue.road == "E1" for queue in model.queues()))
+        spilled |= {queue.cause for queue in model.queues() if queue.road == "E1"}
     # A ramp takes in less than its capacity once it is denser than at capacity, a fifth of its room.
     first = queued.index(True)
     assert fillings[0] < 0.2
     assert fillings[first] > 0.3
     assert max(fillings) > 0.8
+    assert spilled == {"crash"}
 
 
 def test_weather_and_limits_slow_free_traffic() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.world.happenings import Closure, ClosureCause
-from simulators.world.roads.closures import RUBBERNECKING_LOSS, block, capacity_left
+from simulators.world.roads.closures import RUBBERNECKING_LOSS, RUBBERNECKING_SPEED, block, capacity_left
 from simulators.world.roads.conditions import road_conditions, weather_effects
 from simulators.world.roads.grid import build_grid
 from tests.simulators.roads.networks import straight
@@ -53,7 +53,9 @@ def test_closures_do_what_they_say_where_they_are() -> None:
     assert effect.capacity_left[GRID.opposite[cell]] == 1.0 - RUBBERNECKING_LOSS
     assert (effect.capacity_left < 1.0).sum() == 2
     assert effect.shut == frozenset()
-    assert not np.isfinite(effect.limit_mps).any()
+    # Heads turn on the other carriageway.
+    assert np.flatnonzero(np.isfinite(effect.limit_mps)).tolist() == [GRID.opposite[cell]]
+    assert effect.limit_mps[GRID.opposite[cell]] == pytest.approx(RUBBERNECKING_SPEED * GRID.free_mps[cell])
 
 
 def test_closures_at_one_place_add_up_until_it_is_shut() -> None:
