@@ -34,6 +34,18 @@ def settings_from(parsed: argparse.Namespace) -> Settings:
         raise CommandError(str(exc)) from None
 
 
+def check_seed(seed: int | None) -> None:
+    """Hold a seed given on the command line against what the simulators take.
+
+    Raises
+    ------
+    CommandError
+        If it is none of theirs.
+    """
+    if seed is not None and not 0 <= seed < 2**32:
+        raise CommandError(f"--seed: expected a whole number from 0 to {2**32 - 1}, was {seed}")
+
+
 def data_folder(settings: Settings) -> Path:
     """Make the data folder and return it.
 

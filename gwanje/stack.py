@@ -50,6 +50,8 @@ class Stack:
     folder: Path
     devices: tuple[str, Sequence[str]] | None
     make_region: bool = True
+    check: Sequence[str] = ()
+    """Arguments after ``gwanje`` of what must succeed, once there is a region, before anything of it runs."""
 
     @property
     def url(self) -> str:
@@ -116,7 +118,10 @@ class Stack:
             raise group.exceptions[0] from None
 
     async def _make_region(self, made: asyncio.Event, stopping: asyncio.Event) -> None:
-        if not self.make_region or await check_region(self.settings, self.folder, stopping):
+        fine = not self.make_region or await check_region(self.settings, self.folder, stopping)
+        if fine and self.check:
+            fine = await check_first(self.check, self.settings, self.folder, stopping)
+        if fine:
             made.set()
 
     async def _tell(self, supervisor: Supervisor, mqtt_url: str, on_ready: Callable[[str], None]) -> None:
@@ -181,9 +186,20 @@ async def check_region(settings: Settings, folder: Path, stopping: asyncio.Event
     CommandError
         If the region is unknown or wrong.
     """
-    log = log_folder(folder) / "region.log"
+    return await check_first(["region", "--brief"], settings, folder, stopping)
+
+
+async def check_first(arguments: Sequence[str], settings: Settings, folder: Path, stopping: asyncio.Event) -> bool:
+    """Run one of our commands that checks something; return False when the event was set before it was done.
+
+    Raises
+    ------
+    CommandError
+        If it fails, with its own last word.
+    """
+    log = log_folder(folder) / f"{arguments[0]}-check.log"
     began = log.stat().st_size if log.exists() else 0
-    command = [sys.executable, "-m", "gwanje", "region", "--brief"]
+    command = [sys.executable, "-m", "gwanje", *arguments]
     child = await spawn(command, log=log, environment=child_environment(settings))
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -198,9 +214,8 @@ async def check_region(settings: Settings, folder: Path, stopping: asyncio.Event
         return False
     if not child.succeeded:
         said = _log_tail(log, began)
-        raise CommandError(
-            said[-1].removeprefix("gwanje region: ") if said else f"the region check failed (log: {log})"
-        )
+        name = arguments[0]
+        raise CommandError("\n".join(said).removeprefix(f"gwanje {name}: ") or f"the check failed (log: {log})")
     return True
 
 

@@ -18,10 +18,12 @@ from config.catalogue.model import DEVICE_KINDS, Catalogue
 from config.settings import Settings
 from gwanje.compose import Composed, Outside, compose
 from gwanje.inlets import keepers
+from gwanje.open_files import allow_connections
 from gwanje.pace import clock_of
 from gwanje.sole import SoleUse
 from gwanje.web import WebServer
 from ingest.mqtt.broker import Broker
+from ingest.mqtt.limits import BrokerLimits
 from ingest.mqtt.session import OversizePublish
 from ingest.warmup import stored_slopes
 from sensors.columns import to_ns
@@ -140,6 +142,7 @@ class System:
             host,
             self._settings.mqtt_port,
             keepers=plan,
+            limits=BrokerLimits(max_connections=allow_connections(BrokerLimits.max_connections)),
             on_oversize=self._note_skipped,
         )
         await broker.start()

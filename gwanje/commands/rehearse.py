@@ -20,7 +20,7 @@ from gwanje.logs import configure_logs
 from gwanje.progress import Progress
 from gwanje.regions import region_of
 from gwanje.rehearsal.rehearse import Plan, Rehearsable, Rehearsed, rehearse
-from gwanje.running import settings_from
+from gwanje.running import check_seed, settings_from
 from simulators.causes.files import load_scenario, scenario_names
 from simulators.causes.scenario import Scenario
 from simulators.errors import SimulatorError
@@ -64,8 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
     duration_s = scenario.duration_s if parsed.hours is None else _duration_s(parsed.hours)
     if parsed.approve is not None and not parsed.approve >= 0:
         raise CommandError(f"--approve: expected seconds of 0 or more, was {parsed.approve:g}")
-    if parsed.seed is not None and not 0 <= parsed.seed < 2**32:
-        raise CommandError(f"--seed: expected a whole number from 0 to {2**32 - 1}, was {parsed.seed}")
+    check_seed(parsed.seed)
     settings = settings_from(argparse.Namespace(**{**vars(parsed), "findings": None}))
     configure_logs(settings.log_format)
     started_s = time.monotonic()

@@ -15,11 +15,14 @@ from config.catalogue.model import Catalogue
 from config.settings import Settings
 from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
+from gwanje.open_files import SPARE, allow_connections
 from gwanje.pace import clock_of, since_now
 from gwanje.regions import region_of
-from gwanje.running import run_until_signal, settings_from
+from gwanje.running import check_seed, run_until_signal, settings_from
 from simulators.causes.files import load_scenario, scenario_names
+from simulators.devices.fleet import count_connections
 from simulators.errors import SimulatorError
+from simulators.placement.places import place_scenario
 from simulators.run import run as run_simulation
 from simulators.truth.folder import begin_run, header_of
 from simulators.truth.recorder import TruthRecorder
@@ -42,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run", type=Path, dest="run_dir", metavar="DIR", help="new or empty folder: write there what really happens"
     )
+    parser.add_argument("--check", action="store_true", help="only hold the scenario against the region")
     parser.add_argument("--data-dir", help="folder for generated regions")
     parser.set_defaults(run=run)
 
@@ -50,8 +54,11 @@ def run(parsed: argparse.Namespace) -> int:
     """Simulate until a signal."""
     folder: Path | None = parsed.run_dir
     del parsed.run_dir
+    check_seed(parsed.seed)
     settings = settings_from(parsed)
     configure_logs(settings.log_format)
+    if parsed.check:
+        return _check(parsed.scenario, settings)
     if not settings.mqtt_url:
         raise CommandError(
             "GWANJE_MQTT_URL: expected mqtt://host:port, was not set; `gwanje up` prints the address of its broker"
@@ -59,6 +66,7 @@ def run(parsed: argparse.Namespace) -> int:
     try:
         scenario = load_scenario(parsed.scenario)
         catalogue = region_of(settings)
+        _make_room(catalogue)
         clock = clock_of(since_now(settings))
         keep = None if folder is None else partial(_kept, folder, catalogue, parsed, settings)
 
@@ -84,6 +92,28 @@ def run(parsed: argparse.Namespace) -> int:
     except* OSError as group:
         raise CommandError(f"--run: expected a folder that can be written, was {folder} ({first_of(group)})") from None
     return 0
+
+
+def _check(name: str, settings: Settings) -> int:
+    """Say what is wrong with a scenario in a region, or that nothing is."""
+    try:
+        scenario = load_scenario(name)
+        place_scenario(scenario, region_of(settings))
+    except SimulatorError as exc:
+        raise CommandError(str(exc)) from None
+    print(f"{name}: {scenario.title.ko} · {scenario.title.en}: every event has its place")
+    return 0
+
+
+def _make_room(catalogue: Catalogue) -> None:
+    """See to it that every connection of a region can be open at once."""
+    wanted = count_connections(catalogue)
+    room = allow_connections(wanted)
+    if room < wanted:
+        raise CommandError(
+            f"open files: expected a limit of at least {wanted + SPARE} for the {wanted} connections of region "
+            f"{catalogue.id}, was {room + SPARE}; raise the hard limit (`ulimit -Hn`, LimitNOFILE of a service)"
+        )
 
 
 @contextmanager

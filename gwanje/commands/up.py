@@ -19,13 +19,15 @@ from gwanje.embedded.supervise import PartStatus
 from gwanje.errors import CommandError
 from gwanje.logs import configure_logs
 from gwanje.pace import since_now
-from gwanje.running import data_folder, run_until_signal, settings_from
+from gwanje.running import check_seed, data_folder, run_until_signal, settings_from
 from gwanje.stack import Stack, begin_anew, only_one, with_port
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--scenario", default="calm", choices=scenarios(), help="what happens in the region")
+    parser.add_argument(
+        "--scenario", default="calm", help=f"what happens: {', '.join(scenarios())}, or the path of a .toml file"
+    )
     parser.add_argument("--port", type=int, help="port of the page, 8000 without it")
     parser.add_argument("--host", help="address of the page")
     parser.add_argument("--scale", help="national, or a share of it such as 0.25: a country in place of the region")
@@ -57,6 +59,7 @@ def scenarios() -> list[str]:
 def run(parsed: argparse.Namespace) -> int:
     """Run until Ctrl-C."""
     started_s = time.monotonic()
+    check_seed(parsed.seed)
     settings = settings_from(parsed)
     configure_logs(settings.log_format)
     regions = data_folder(settings).resolve()
@@ -64,10 +67,12 @@ def run(parsed: argparse.Namespace) -> int:
     folder = regions / "rehearsal" if fast else regions
     folder.mkdir(mode=0o700, exist_ok=True)
     settings = with_port(since_now(msgspec.structs.replace(settings, data_dir=str(regions))))
+    parsed.scenario = scenario_of(parsed.scenario)
     if settings.run_dir:
         settings = msgspec.structs.replace(settings, run_dir=str(run_folder(settings.run_dir)))
     devices = None if parsed.no_devices else ("simulators", _devices(parsed, settings))
-    stack = Stack(settings, folder, devices)
+    own = parsed.scenario.endswith(".toml") and not parsed.no_devices
+    stack = Stack(settings, folder, devices, check=["simulate", parsed.scenario, "--check"] if own else ())
 
     def ready(mqtt_url: str) -> None:
         say(f"ready in {time.monotonic() - started_s:.1f} s")
@@ -93,6 +98,23 @@ def _devices(parsed: argparse.Namespace, settings: Settings) -> list[str]:
     """Return the arguments of the process that brings the devices."""
     seed = [] if parsed.seed is None else ["--seed", str(parsed.seed)]
     return ["simulate", parsed.scenario, *seed, *(["--run", settings.run_dir] if settings.run_dir else [])]
+
+
+def scenario_of(name: str) -> str:
+    """Return a scenario's name, or the absolute path of its file.
+
+    Raises
+    ------
+    CommandError
+        If there is none; what is wrong inside a file is told by the process that brings the devices.
+    """
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise CommandError(f"--scenario: expected a file, was {name}")
+        return str(Path(name).resolve())
+    if name not in scenarios():
+        raise CommandError(f"--scenario: expected one of {', '.join(scenarios())}, or a .toml file, was {name!r}")
+    return name
 
 
 def run_folder(path: str) -> Path:

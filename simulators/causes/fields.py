@@ -20,6 +20,16 @@ Identifier = Annotated[str, Meta(min_length=1, max_length=80, description="an id
 AtSeconds = Annotated[
     float, Meta(ge=0, le=LONGEST_S, description="seconds from the start of the run, a number from 0 to 604800")
 ]
+BURNING_BEFORE_S = 3_600.0
+"""How long a fire may burn already when the run begins [s]."""
+FireSeconds = Annotated[
+    float,
+    Meta(
+        ge=-BURNING_BEFORE_S,
+        le=LONGEST_S,
+        description="seconds from the start of the run, a number from -3600 (it burns already) to 604800",
+    ),
+]
 Duration = Annotated[float, Meta(gt=0, le=LONGEST_S, description="seconds, a number greater than 0 and at most 604800")]
 AfterSeconds = Annotated[
     float, Meta(gt=0, le=LONGEST_S, description="seconds after the other event, greater than 0 and at most 604800")

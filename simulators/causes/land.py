@@ -11,6 +11,7 @@ from simulators.causes.fields import (
     AtSeconds,
     Azimuth,
     EventName,
+    FireSeconds,
     Fraction,
     Identifier,
     Latitude,
@@ -30,7 +31,7 @@ class WeakSlopes(Cause, frozen=True, kw_only=True, tag="weak_slopes"):
     count: Annotated[int, Meta(ge=1, le=1_000, description="a whole number from 1 to 1000")] | None = None
     among: Annotated[int, Meta(ge=1, le=10_000, description="a whole number from 1 to 10000")] = 40
     under: EventName | None = None
-    margin_frac: Annotated[float, Meta(gt=0, lt=1, description="a share between 0 and 1")]
+    margin_frac: Annotated[float, Meta(gt=0, le=0.6, description="a share above 0 and up to 0.6")]
     """Share of the strength that is missing [-]."""
 
 
@@ -46,6 +47,8 @@ class SlopeCreep(TimedCause, frozen=True, kw_only=True, tag="slope_creep"):
 class Fire(TimedCause, frozen=True, kw_only=True, tag="fire"):
     """A forest fire: at ``lon_deg`` and ``lat_deg``, or beside a road and near a village, in sight of towers."""
 
+    at_s: FireSeconds
+    """Ignition, from the start of the run; negative for a fire that burns already when the run begins [s]."""
     attack_s: AtSeconds | None = None
     """From when it is fought, from the start of the run; never when not given [s]."""
     toward: Literal["expressway_and_village"] | None = None

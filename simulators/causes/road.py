@@ -54,7 +54,8 @@ class TunnelFire(TimedCause, frozen=True, kw_only=True, tag="tunnel_fire"):
     """A vehicle on fire in a tunnel: it closes the tunnel, and the other tube as well unless told otherwise."""
 
     place: Literal["longest_tunnel"] | None = None
-    """The longest tunnel of an expressway, or of any road when expressways have none."""
+    """The longest tunnel of an expressway with a way around it, of any expressway when none has one, or of any road
+    when expressways have no tunnel."""
     link: Identifier | None = None
     both_directions: bool = True
 
@@ -67,7 +68,8 @@ class WorkZone(TimedCause, frozen=True, kw_only=True, tag="work_zone"):
     length_m: Annotated[float, Meta(ge=50, le=20_000, description="a length from 50 to 20000 m")]
     speed_limit_kmh: SpeedLimit
     place: Literal["long_multilane_section"] | None = None
-    """The longest stretch of two or more lanes without a tunnel: beyond its middle, where a queue has room behind."""
+    """A long stretch of two or more lanes without a tunnel, where the open lanes do until the peak comes: beyond its
+    middle, where a queue has room behind."""
     link: Identifier | None = None
     offset_m: Offset | None = None
 

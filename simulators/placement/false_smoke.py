@@ -16,14 +16,14 @@ from simulators.placement.setting import DAY_S, NowhereError, Setting
 from simulators.world.happenings import FalseCause, FalseSource, Ignition
 from simulators.world.seeds import stream
 from simulators.world.sky.sun import declination_rad, sine_of_height
+from simulators.world.wildfire.mistakes import SUNSET_DEG
 
 AWAY_DEG = 150.0
 """How far a tower that is mistaken looks away from the fire; own construction [deg]."""
 DRIFT_DEG_MIN: dict[FalseCause, float] = {"dust": 0.4, "fog": 0.0, "sunset": 0.0, "cloud": 0.8}
 """How each moves along the horizon when nobody says; a sunset moves as the sun does; own construction [deg/min]."""
-HIGHEST_SUN_DEG = 15.0
-LOWEST_SUN_DEG = -6.0
-"""The sun dazzles a camera near the horizon only; it is civil twilight down to 6° below [deg]."""
+LOWEST_SUN_DEG, HIGHEST_SUN_DEG = SUNSET_DEG
+"""The sun dazzles a camera near the horizon only, see `simulators.world.wildfire.mistakes` [deg]."""
 
 
 def place_false(

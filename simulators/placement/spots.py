@@ -12,7 +12,10 @@ from config.catalogue.model import Coordinate, Link, RoadRank
 from simulators.causes.overlap import length_m
 from simulators.causes.road import Crash, Debris, RoadRule, WorkZone
 from simulators.placement.routes import Route
-from simulators.placement.setting import CAPACITY_VEH_H_LANE, NowhereError, Setting, Taken
+from simulators.placement.setting import CAPACITY_VEH_H_LANE, DAY_S, NowhereError, Setting, Taken
+from simulators.world.roads.closures import WORK_ZONE_PC_H
+from simulators.world.roads.facts import HEAVY_OF_RANK, heavy_factor
+from simulators.world.roads.profiles import heavy_fraction
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +28,8 @@ RANKS: dict[RoadRule, RoadRank] = {"longest_expressway": "expressway", "longest_
 JAM_VEH_KM_LANE = 135.0
 FREE_OVER_LIMIT = 1.05
 """Standing traffic and free speed, only to compare how soon a queue is measured; as in the traffic model."""
+SHORT_STEP = 0.05
+"""Ratios of flow to what is open that differ by less are alike; own construction [-]."""
 WORK_ZONE_SHARE = 0.6
 """How far along its section a work zone begins, so that the queue has room behind it; own construction [-]."""
 
@@ -184,9 +189,11 @@ def _growth_mps(event: Crash | Debris, route: Route, links: NDArray[np.int64], s
 def find_section(event: WorkZone, setting: Setting, span_s: tuple[float, float]) -> Spot:
     """Choose where a work zone lies.
 
-    On the longest stretch of an expressway or national road without a tunnel and with two lanes or more and one that
-    stays open; of stretches equal to a kilometre the one that carries more; three fifths along it, or as near to that
-    as a link has the room.
+    On a stretch of an expressway or national road without a tunnel and with two lanes or more and one that stays open:
+    where the lanes left open carry what is expected when the works begin, but fall shortest of what comes before they
+    end (nowhere in particular when nobody says what to expect). Of places equal in that to a twentieth on the longest
+    stretch, of stretches equal to a kilometre the one that carries more; three fifths along it, or as near to that as
+    a link has the room.
 
     Raises
     ------
@@ -211,9 +218,12 @@ def find_section(event: WorkZone, setting: Setting, span_s: tuple[float, float])
             )
             if len(fit) == 0:
                 continue
+            short = _short_of(event, route, places.link[fit], setting, span_s)
+            fit = fit[short == short.max()]
             target_m = start_m + WORK_ZONE_SHARE * (end_m - start_m)
             place = int(fit[np.argmin(np.abs(places.at_m[fit] - target_m))])
-            score = ((start_m - end_m) // 1_000.0, -setting.flow_veh_s(route, span_s[0]), float(index))
+            longest = (start_m - end_m) // 1_000.0
+            score = (-float(short.max()), longest, -setting.flow_veh_s(route, span_s[0]), float(index))
             if best is None or score < best[0]:
                 best = score, Spot(route.links[int(places.link[place])], float(places.offset_m[place]))
     if best is None:
@@ -223,6 +233,30 @@ def find_section(event: WorkZone, setting: Setting, span_s: tuple[float, float])
             f"stays open beside {event.lanes_blocked} closed; region {setting.catalogue.id} has none",
         )
     return best[1]
+
+
+def _short_of(
+    event: WorkZone, route: Route, links: NDArray[np.int64], setting: Setting, span_s: tuple[float, float]
+) -> Floats:
+    """Greatest flow during works over what they leave open, 0 where that is too little from the start, shape (place,).
+
+    Rounded to `SHORT_STEP`.
+    """
+    short = np.zeros(len(links))
+    if setting.flow_at is None:
+        return short
+    at_s = [*np.arange(span_s[0], span_s[1], 1_800.0).tolist(), span_s[1]]
+    for link in np.unique(links).tolist():
+        lanes = route.links[link].lanes
+        ratio = []
+        for instant_s in at_s:
+            of_day_s = (setting.time_of_day_s + instant_s) % DAY_S
+            lorries = np.array(heavy_fraction(of_day_s) * HEAVY_OF_RANK[route.road.rank])
+            open_veh_s = (lanes - event.lanes_blocked) * WORK_ZONE_PC_H / 3600.0 * float(heavy_factor(lorries))
+            ratio.append(setting.flow_at(route.links[link].id, of_day_s) / open_veh_s)
+        if ratio[0] <= 1.0:
+            short[links == link] = round(max(ratio) / SHORT_STEP) * SHORT_STEP
+    return short
 
 
 def runs(wanted: NDArray[np.bool_]) -> list[tuple[int, int]]:

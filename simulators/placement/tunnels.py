@@ -60,8 +60,8 @@ def place_tunnel_fire(
 def find_tunnel(link: str | None, setting: Setting) -> tuple[Link, ...]:
     """Return the links of a tunnel in order of travel: of the one around a link, or of the longest one.
 
-    The longest one is that of an expressway, of another road only when no expressway has any; of both directions, that
-    of the lower identifier.
+    The longest one is that of an expressway, of another road only when no expressway has any, and one with a way around
+    it if there is any; of both directions, that of the lower identifier.
 
     Raises
     ------
@@ -82,7 +82,25 @@ def find_tunnel(link: str | None, setting: Setting) -> tuple[Link, ...]:
         # Both tubes of one tunnel differ by metres: to the hundred they are alike.
         return ranks[links[0].road] != "expressway", -(sum(row.length_m for row in links) // 100.0), links[0].id
 
-    return min(tunnels, key=order)
+    ordered = sorted(tunnels, key=order)
+    best = [links for links in ordered if ranks[links[0].road] == ranks[ordered[0][0].road]]
+    return next((links for links in best if has_way_around(links, setting)), ordered[0])
+
+
+def has_way_around(tube: tuple[Link, ...], setting: Setting) -> bool:
+    """Return whether roads lead from one end of a tunnel to the other when both tubes are closed."""
+    shut = {link.id for link in (*tube, *other_tube(tube, setting))}
+    beside: dict[str, list[str]] = {}
+    for link in setting.catalogue.links:
+        if link.id not in shut:
+            beside.setdefault(link.from_node, []).append(link.to_node)
+            beside.setdefault(link.to_node, []).append(link.from_node)
+    found, ahead = {tube[0].from_node}, [tube[0].from_node]
+    while ahead:
+        new = [node for node in beside.get(ahead.pop(), []) if node not in found]
+        found.update(new)
+        ahead += new
+    return tube[-1].to_node in found
 
 
 def other_tube(tube: tuple[Link, ...], setting: Setting) -> tuple[Link, ...]:

@@ -64,7 +64,7 @@ EVENTS = st.one_of(
         speed_kmh=st.integers(0, 40),
     ),
     at_places("fog", st.just({"over": "expressway"}), radius_km=st.integers(1, 9), visibility_m=st.integers(20, 500)),
-    event("weak_slopes", count=st.integers(1, 5), under=NAMES, margin_frac=st.floats(0.01, 0.9)),
+    event("weak_slopes", count=st.integers(1, 5), under=NAMES, margin_frac=st.floats(0.01, 0.6)),
     event("slope_creep", at_s=AT, place=st.just("road_slope"), rate_deg_h=st.floats(0.01, 2)),
     at_places("fire", st.fixed_dictionaries({"lon_deg": st.floats(127.8, 128.4), "lat_deg": st.floats(36.9, 37.2)})),
     event(
