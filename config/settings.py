@@ -11,6 +11,8 @@ import platformdirs
 from msgspec import Meta
 
 PREFIX = "GWANJE_"
+OPTIONS = {"clock_speed": "speed", "run_dir": "run"}
+"""Settings whose option on the command line has another name."""
 Mode = Literal["live", "exercise", "test"]
 
 
@@ -93,7 +95,7 @@ def load_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
             values[name] = _checked(name, text, f"{PREFIX}{name.upper()}", strict=False)
     for name, value in arguments.items():
         if value is not None:
-            values[name] = _checked(name, value, f"--{name.replace('_', '-')}", strict=True)
+            values[name] = _checked(name, value, f"--{OPTIONS.get(name, name).replace('_', '-')}", strict=True)
     return Settings(**values)
 
 

@@ -41,9 +41,11 @@ def events_of(run: Run, plane: Plane, hazard: Hazard, tolerances: Tolerances) ->
             return [_slope(one, plane, clock) for one in truth.slopes]
         case "fire":
             fires = [_fire(one, truth.fire_samples[one.id], run, plane, clock) for one in truth.fires]
-            # A camera that reports smoke of a burning lorry in a tunnel is right, though it is no forest fire.
+            # A camera that reports smoke of a burning lorry in a tunnel is right, though it is no forest fire; so is
+            # one that stands in the smoke many kilometres downwind.
             burning = [one for one in incidents if one.group in {"tunnel_fire", "smoke"}]
-            return [*fires, *burning]
+            smoky = [_smoke(one, truth.fire_samples[one.id], plane, clock) for one in truth.fires]
+            return [*fires, *burning, *smoky]
 
 
 def liars_of(run: Run) -> list[Liar]:
@@ -148,4 +150,19 @@ def _fire(one: Fire, samples: Sequence[FireSample], run: Run, plane: Plane, cloc
             for reach in sorted(run.truth.reaches, key=lambda reach: (reach.time, reach.target_kind, reach.target))
             if reach.fire == one.id
         ),
+    )
+
+
+def _smoke(one: Fire, samples: Sequence[FireSample], plane: Plane, clock: _Clock) -> Event:
+    """Smoke of a fire over roads: it explains, the fire itself is what counts."""
+    start_s = clock.s(one.ignition)
+    return Event(
+        hazard="fire",
+        id=f"{one.id}-smoke",
+        counts=False,
+        group="smoke",
+        start_s=start_s,
+        end_s=clock.end_s(one.out),
+        times_s=np.array([start_s, *(clock.s(sample.time) for sample in samples)]),
+        shapes=shapes([shapely.MultiPoint(), *(shapely.MultiPoint(plane.metres(sample.smoke)) for sample in samples)]),
     )

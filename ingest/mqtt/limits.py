@@ -43,7 +43,7 @@ class BrokerLimits:
         How long the publishers of what was in flight wait for a dropped subscriber with a persistent session.
     """
 
-    max_connections: int = 2_000
+    max_connections: int = 10_000
     max_packet_bytes: int = DEFAULT_MAX_PACKET_BYTES
     max_outgoing_bytes: int = 4 << 20
     max_inflight: int = 16_384

@@ -99,7 +99,7 @@ class CellBroadcastCentre(Quiet):
 
     def __post_init__(self) -> None:
         sectors = self.people.sectors
-        self._mine = np.array([name == self.district for name in sectors.district], dtype=np.bool_)
+        self._mine = sectors.in_district(self.district)
         self._index = {sectors.ids[cell]: cell for cell in np.flatnonzero(self._mine).tolist()}
         draws = stream(self.seed, "cell broadcast", self.district).random(len(self._index))
         self._broken = np.zeros(len(sectors), dtype=np.bool_)

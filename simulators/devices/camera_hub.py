@@ -182,16 +182,22 @@ class CameraHub(Quiet):
     def due(self, time_s: float) -> list[Outbound]:
         """Return the events up to now and the statuses that are due."""
         messages: list[Outbound] = []
-        while self._breaks and self._breaks[0][0] <= time_s:
-            at_s, place = self._breaks.pop(0)
-            messages += self._statuses(np.array([place]), np.array([at_s]))
         while self._looked_at_s + LOOK_PERIOD_S <= time_s:
             self._looked_at_s += LOOK_PERIOD_S
             # After a long pause the looks that were missed are not made up for.
             if time_s - self._looked_at_s < LOOK_PERIOD_S:
+                messages += self._states(self._looked_at_s)
                 messages += self._look(round(self._looked_at_s, 3))
-        due = self._schedule.due(time_s)
-        return messages + self._statuses(due.which, due.at_s)
+        return messages + self._states(time_s)
+
+    def _states(self, time_s: float) -> list[Outbound]:
+        """Say what states there are to say up to an instant, in the order of time, as numbers are given out in it."""
+        messages: list[Outbound] = []
+        while self._breaks and self._breaks[0][0] <= time_s:
+            at_s, place = self._breaks.pop(0)
+            messages += self._statuses(*self._schedule.due(at_s))
+            messages += self._statuses(np.array([place]), np.array([at_s]))
+        return messages + self._statuses(*self._schedule.due(time_s))
 
     def goodbye(self, now: datetime) -> list[Outbound]:
         """Say of every camera that it goes offline."""
@@ -267,6 +273,10 @@ class CameraHub(Quiet):
             for place in np.flatnonzero(distance <= reach_m).tolist():
                 chance = self._chance(what, float(distance[place]), place)
                 things.append(InSight(place, what, closure.id, lane, chance, None))
+                if closure.cause == "tunnel_fire":
+                    # It comes out of the portals, where the cameras are.
+                    chance = self._chance("smoke", float(distance[place]), place)
+                    things.append(InSight(place, "smoke", closure.id, None, chance, None))
         lon_deg, lat_deg = self.world.queued_places()
         if len(lon_deg) > 0:
             nearest = self._nearest_m(lon_deg, lat_deg)

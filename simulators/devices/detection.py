@@ -1,4 +1,4 @@
-"""The concentrator of a district's detection stations, with the errors that loops always make and scripted faults."""
+"""Detection stations and their concentrators, with the errors that loops always make and scripted faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simulators.devices.faults import FaultTable
 from simulators.devices.schedule import Due, Schedule
 from simulators.world.chance import uniform
 from simulators.world.happenings import FaultKind
-from simulators.world.roads.detectors import Marks, Samples, mark, place_stations, sample
+from simulators.world.roads.detectors import Marks, Noise, Samples, mark, place_stations, sample
 from simulators.world.roads.model import RoadModel
 from simulators.world.seeds import stream
 
@@ -53,66 +53,72 @@ class RoadWorld(Protocol):
         """Scripted faults of all devices."""
 
 
-@dataclass
-class VdsGateway(Quiet):
-    """Collects the samples of a district's stations and sends what is due in one message.
+class DetectionStations:
+    """Takes the samples of all stations of a region at once, which costs no more than those of one district.
 
     A silent station takes no samples; what it sends afterwards is of its own period again. A clock that is off shifts
     `time`, not `seq`. A station that tests itself names its dead or stuck loop in `fault` after `SELF_TEST_S`, and
     leaves a missed lane out from the beginning; the others send what they read as if it were true.
+
+    Parameters
+    ----------
+    groups
+        The stations of each concentrator.
+    world
+        Traffic and faults.
+    time
+        When the run started.
+    seed
+        Of everything random.
     """
 
-    client_id: str
-    district: str
-    stations: Sequence[VdsStation]
-    world: RoadWorld
-    time: Timebase
-    seed: int
-
-    def __post_init__(self) -> None:
-        self._rng = stream(self.seed, "vds", self.client_id)
-        self._placed = place_stations(self.stations, self.world.roads.grid, self._rng)
+    def __init__(self, groups: Sequence[Sequence[VdsStation]], world: RoadWorld, time: Timebase, seed: int) -> None:
+        self.stations = [station for group in groups for station in group]
+        n = len(self.stations)
+        self._group = [place for place, group in enumerate(groups) for _ in group]
+        self._said: list[list[Message]] = [[] for _ in groups]
+        self._taken_s = -math.inf
+        self._world, self._time = world, time
+        self._placed = place_stations(self.stations, world.roads.grid, stream(seed, "vds"))
+        self._noise = Noise(*(stream(seed, "vds", quantity) for quantity in Noise._fields))
         self._schedule = Schedule([station.period_s for station in self.stations])
-        self._seq = [Sequencer.starting(self.time.start) for _ in self.stations]
-        zeros = np.zeros(len(self.stations))
-        self._before = Marks(zeros.copy(), zeros.copy(), zeros.copy())
-        self._faults = self.world.faults.of([station.id for station in self.stations])
-        draws = stream(self.seed, "vds health", self.client_id)
-        shape = (len(self.stations), max((station.lanes for station in self.stations), default=1))
+        self._seq = [Sequencer.starting(time.start) for _ in self.stations]
+        self._before = Marks(np.zeros(n), np.zeros(n), np.zeros(n))
+        self._faults = world.faults.of([station.id for station in self.stations])
+        draws = stream(seed, "vds health")
+        shape = (n, max((station.lanes for station in self.stations), default=1))
         self._missed = draws.uniform(LEAST_MISSED, MOST_MISSED, shape)
         self._doubled = draws.uniform(LEAST_DOUBLED, MOST_DOUBLED, shape)
-        self._keys = draws.integers(2**63, size=len(self.stations), dtype=np.uint64)
-        self._knows = draws.random(len(self.stations)) < SELF_TEST_SHARE
+        self._keys = draws.integers(2**63, size=n, dtype=np.uint64)
+        self._knows = draws.random(n) < SELF_TEST_SHARE
 
-    def due(self, time_s: float) -> list[Outbound]:
-        """Return one batch of the samples whose period has ended, or nothing."""
-        due = self._schedule.due(time_s)
+    def take(self, group: int, time_s: float) -> list[Message]:
+        """Return the samples of one concentrator's stations whose period has ended, each of them once.
+
+        What the others have not asked for waits for them.
+        """
+        if time_s > self._taken_s:
+            self._taken_s = time_s
+            self._sample(self._schedule.due(time_s))
+        said, self._said[group] = self._said[group], []
+        return said
+
+    def _sample(self, due: Due) -> None:
         which = due.which
         if len(which) == 0:
-            return []
-        state = self.world.roads.state
+            return
+        roads = self._world.roads
         # After a pause a sample may be older than the last step: its integrals are then those of the step's start.
-        at_s = np.clip(due.at_s, state.time_s - state.dt_s, state.time_s)
-        after = mark(self._placed, which, state, at_s)
+        at_s = np.clip(due.at_s, roads.state.time_s - roads.state.dt_s, roads.state.time_s)
+        after = mark(self._placed, which, roads.state, at_s)
         before = Marks(*(column[which] for column in self._before))
         samples = sample(
-            self._placed,
-            which,
-            before,
-            after,
-            self.world.roads.grid,
-            self.world.roads.closed_lanes,
-            self.world.roads.heavy_share,
-            self._rng,
+            self._placed, which, before, after, roads.grid, roads.closed_lanes, roads.heavy_share, self._noise
         )
         period_s = due.at_s - before.time_s
         for column, values in zip(self._before, after._replace(time_s=due.at_s), strict=True):
             column[which] = values
-        samples = self._faulty(due, self._imperfect(due, samples))
-        messages = self._messages(due, period_s.tolist(), samples)
-        if not messages:
-            return []
-        return [telemetry(Topic(self.district, "vds", self.client_id, "obs", gateway=True), messages, 0)]
+        self._say(due, period_s.tolist(), self._faulty(due, self._imperfect(due, samples)))
 
     def _imperfect(self, due: Due, samples: Samples) -> Samples:
         """Miss some vehicles and count some twice, as every loop does."""
@@ -138,14 +144,13 @@ class VdsGateway(Quiet):
             occupancy_pct=faults.distort("occupancy_pct", which, at_s, samples.occupancy_pct),
         )
 
-    def _messages(self, due: Due, period_s: list[float], samples: Samples) -> list[Message]:
+    def _say(self, due: Due, period_s: list[float], samples: Samples) -> None:
         volume, heavy = samples.volume.tolist(), samples.heavy.tolist()
         speed, occupancy = samples.speed_kmh.tolist(), samples.occupancy_pct.tolist()
         silent = self._faults.silent(due.which, due.at_s).tolist()
         ahead_s = self._faults.clock_offset_s(due.which, due.at_s).tolist()
         left_out = np.where(self._knows[due.which], self._faults.missed_lane(due.which, due.at_s), 0).tolist()
         complaints = self._complaints(due)
-        messages: list[Message] = []
         for place, (which, at_s) in enumerate(zip(due.which.tolist(), due.at_s.tolist(), strict=True)):
             station = self.stations[which]
             if silent[place] or period_s[place] > LONGEST_PERIODS * station.period_s:
@@ -164,17 +169,16 @@ class VdsGateway(Quiet):
             # A station of one lane has nothing to say without it.
             if not lanes:
                 continue
-            messages.append(
+            self._said[self._group[which]].append(
                 VdsObservation(
                     device=station.id,
-                    time=self.time.at(at_s + ahead_s[place]),
+                    time=self._time.at(at_s + ahead_s[place]),
                     seq=self._seq[which].take(),
                     period_s=round(period_s[place], 3),
                     lanes=lanes,
                     fault=complaints[place],
                 )
             )
-        return messages
 
     def _complaints(self, due: Due) -> list[str | None]:
         """Return what each station says of itself."""
@@ -187,6 +191,26 @@ class VdsGateway(Quiet):
                 for place in np.flatnonzero(knows & now & self._faults.active(kind, due.which, tested_s)).tolist():
                     complaints[place] = text
         return complaints
+
+
+@dataclass
+class VdsGateway(Quiet):
+    """Sends what a district's stations have sampled, in one message at a time.
+
+    ``group`` is the place of the district's stations among those of `DetectionStations`.
+    """
+
+    client_id: str
+    district: str
+    stations: DetectionStations
+    group: int = 0
+
+    def due(self, time_s: float) -> list[Outbound]:
+        """Return one batch of the samples whose period has ended, or nothing."""
+        messages = self.stations.take(self.group, time_s)
+        if not messages:
+            return []
+        return [telemetry(Topic(self.district, "vds", self.client_id, "obs", gateway=True), messages, 0)]
 
 
 def few(draw: Floats, count: Ints, share: Floats) -> Ints:

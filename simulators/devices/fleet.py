@@ -9,7 +9,7 @@ from config.catalogue.model import Catalogue
 from simulators.devices.advice import DriversEyes
 from simulators.devices.broadcast import CellBroadcastCentre
 from simulators.devices.camera_hub import CameraHub
-from simulators.devices.detection import VdsGateway
+from simulators.devices.detection import DetectionStations, VdsGateway
 from simulators.devices.endpoint import Endpoint, Timebase
 from simulators.devices.message_sign import MessageSign
 from simulators.devices.slope_nodes import SlopeGateway
@@ -40,11 +40,12 @@ def build_fleet(catalogue: Catalogue, world: World, time: Timebase, seed: int) -
     vds, slopes = _by_district(catalogue.vds), _by_district(catalogue.slope)
     weather, cameras = _by_district(catalogue.weather), _by_district(catalogue.cctv)
     cells = _by_district(catalogue.cells)
+    detection = DetectionStations([stations for _, stations in vds.values()], world, time, seed)
+    group_of = {district: group for group, district in enumerate(vds)}
     for district in catalogue.districts:
         key = district.id
         if key in vds:
-            _, stations = vds[key]
-            fleet.append(VdsGateway(f"gw-vds-{key}", key, stations, world, time, seed))
+            fleet.append(VdsGateway(f"gw-vds-{key}", key, detection, group_of[key]))
         if key in slopes:
             where, nodes = slopes[key]
             fleet.append(SlopeGateway(f"gw-slope-{key}", key, nodes, where, world, time, seed))
@@ -57,6 +58,13 @@ def build_fleet(catalogue: Catalogue, world: World, time: Timebase, seed: int) -
         if key in cells:
             fleet.append(CellBroadcastCentre(key, world.people, time, world.faults, seed, world.time_of_day_s))
     return fleet
+
+
+def count_connections(catalogue: Catalogue) -> int:
+    """Return how many connections `build_fleet` builds for a region."""
+    gathered = (catalogue.vds, catalogue.slope, catalogue.weather, catalogue.cctv, catalogue.cells)
+    hubs = sum(len({row.district for row in rows}) for rows in gathered)
+    return len(catalogue.tower) + len(catalogue.sign) + hubs
 
 
 def _by_district(rows: Sequence[D]) -> dict[str, tuple[list[int], list[D]]]:

@@ -52,6 +52,7 @@ class MessageSign(Quiet):
         self._misread: str | None = None
         self._shown: SignCommand | None = None
         self._own = self.faults.of([self.sign.id])
+        self._sound = not self._own
         breaks = self._own.spans("dropout", 0)
         self._breaks = sorted([(from_s, False) for from_s, _ in breaks] + [(until_s, True) for _, until_s in breaks])
         self._unsaid: list[Outbound] = []
@@ -87,6 +88,9 @@ class MessageSign(Quiet):
 
     def due(self, time_s: float) -> list[Outbound]:
         """Take an expired message off the face, and say the status when it is due."""
+        # There are thousands of signs, and as a rule none of them has anything to do.
+        if self._sound and self._shown is None and time_s - self._shift_s < self._status.soonest_s:
+            return []
         messages = self._connection(time_s)
         hung, away = self._is("silent", time_s), self._is("dropout", time_s)
         if not hung:

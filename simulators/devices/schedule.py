@@ -38,6 +38,11 @@ class Schedule:
         Period of each device, shape (device,). [s]
     early
         Whether there is a first sample within 3 s of the start.
+
+    Attributes
+    ----------
+    soonest_s
+        Instant before which nobody is due. [s]
     """
 
     def __init__(self, period_s: ArrayLike, *, early: bool = True) -> None:
@@ -47,7 +52,7 @@ class Schedule:
         spread = (np.arange(n) + 0.5) / max(n, 1) * (FIRST_UNTIL_S - FIRST_FROM_S)
         first = np.asarray(np.round(FIRST_FROM_S + spread, 3), dtype=np.float64)
         self._next: Floats = first if early else self._after(np.zeros(n), np.arange(n))
-        self._soonest_s = float(self._next.min(initial=np.inf))
+        self.soonest_s = float(self._next.min(initial=np.inf))
 
     def _after(self, time_s: Floats, which: Ints) -> Floats:
         """First slot of each device that lies at least a sixth of its period after an instant."""
@@ -59,13 +64,13 @@ class Schedule:
 
     def due(self, time_s: float) -> Due:
         """Return the devices whose instant has come, and move them on; after a pause each is due once only."""
-        if time_s < self._soonest_s:
+        if time_s < self.soonest_s:
             return _NOTHING
         which = np.flatnonzero(self._next <= time_s)
         late = np.floor((time_s - self._next[which]) / self.period_s[which])
         at_s = self._next[which] + late * self.period_s[which]
         self._next[which] = self._after(at_s, which)
-        self._soonest_s = float(self._next.min(initial=np.inf))
+        self.soonest_s = float(self._next.min(initial=np.inf))
         order = np.argsort(at_s, kind="stable")
         return Due(which[order], at_s[order])
 
@@ -74,4 +79,4 @@ class Schedule:
         faster = np.flatnonzero(period_s < self.period_s)
         self.period_s = period_s.copy()
         self._next[faster] = np.minimum(self._next[faster], self._after(np.full(len(faster), time_s), faster))
-        self._soonest_s = float(self._next.min(initial=np.inf))
+        self.soonest_s = float(self._next.min(initial=np.inf))

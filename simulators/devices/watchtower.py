@@ -142,6 +142,7 @@ class WatchTower(Quiet):
         self._shift = self.index * GOLDEN % 1.0
         self._looked_at_s = (self._shift - 1.0) * LOOK_PERIOD_S
         self._status = Schedule([STATUS_PERIOD_S], early=False)
+        self._status_shift_s = (self._shift - 1.0) * STATUS_PERIOD_S
         self._pan_deg = round(float(self._rng.uniform(0.0, 360.0)), 1)
         self._own = self.world.faults.of([self.tower.id])
         breaks = self._own.spans("dropout", 0)
@@ -162,33 +163,41 @@ class WatchTower(Quiet):
 
     def due(self, time_s: float) -> list[Outbound]:
         """Return bearings of the looks up to now, and the status when it is due."""
-        messages = self._connection(time_s)
+        # There are thousands of towers, and as a rule none of them has anything to do.
+        quiet_until_s = min(self._looked_at_s + LOOK_PERIOD_S, self._status.soonest_s + self._status_shift_s)
+        if time_s < quiet_until_s and not self._breaks:
+            return []
+        messages: list[Outbound] = []
         while self._looked_at_s + LOOK_PERIOD_S <= time_s:
             self._looked_at_s += LOOK_PERIOD_S
             # After a long pause the looks that were missed are not made up for.
             if time_s - self._looked_at_s < LOOK_PERIOD_S:
+                messages += self._states(self._looked_at_s)
                 messages += self._look(round(self._looked_at_s, 3))
-        shift_s = (self._shift - 1.0) * STATUS_PERIOD_S
-        for at_s in (self._status.due(time_s - shift_s).at_s + shift_s).tolist():
-            if not self._silent(at_s):
-                messages.append(self._say_status(at_s))
-        return messages
+        return messages + self._states(time_s)
 
     def goodbye(self, now: datetime) -> list[Outbound]:
         """Say that the tower goes offline, unless it cannot."""
         at_s = self._at_s(now)
         return [] if self._silent(at_s) else [self._say_status(at_s, online=False)]
 
-    def _connection(self, time_s: float) -> list[Outbound]:
-        """Lose the connection and find it again at the instants of the script."""
+    def _states(self, time_s: float) -> list[Outbound]:
+        """Say what states there are to say up to an instant, in the order of time, as numbers are given out in it."""
         messages: list[Outbound] = []
         while self._breaks and self._breaks[0][0] <= time_s:
             at_s, back = self._breaks.pop(0)
+            messages += self._regular(at_s)
+            # The connection is lost and found again at the instants of the script.
             if not back:
                 messages.append(self._say_status(at_s, online=False, fault="connection lost"))
             elif not self._silent(at_s):
                 messages.append(self._say_status(at_s))
-        return messages
+        return messages + self._regular(time_s)
+
+    def _regular(self, time_s: float) -> list[Outbound]:
+        shift_s = self._status_shift_s
+        instants = (self._status.due(time_s - shift_s).at_s + shift_s).tolist()
+        return [self._say_status(at_s) for at_s in instants if not self._silent(at_s)]
 
     def _look(self, at_s: float) -> list[Outbound]:
         self._pan_deg = round((self._pan_deg + PATROL_STEP_DEG) % 360.0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,8 @@ VERSION: Literal[1] = 1
 HEADER_FILE = "run.json"
 TRUTH_FILE = "truth.jsonl"
 SAID_FILE = "said.jsonl"
+MESSAGES_FILE = "messages.gz"
+PICTURES_FOLDER = "pictures"
 
 
 class RunHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,7 +91,7 @@ def begin_run(folder: Path, header: RunHeader, *, again: bool = False) -> None:
     OSError
         If it cannot be written.
     """
-    known = {HEADER_FILE, TRUTH_FILE, SAID_FILE}
+    known = {HEADER_FILE, TRUTH_FILE, SAID_FILE, MESSAGES_FILE, PICTURES_FOLDER}
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if HEADER_FILE in there and not again:
         raise RunError(f"{folder}: expected a new or empty folder, was one that holds a run")
@@ -96,8 +99,9 @@ def begin_run(folder: Path, header: RunHeader, *, again: bool = False) -> None:
         raise RunError(f"{folder}: expected a new or empty folder, was one that holds {min(there - known)}")
     folder.mkdir(parents=True, exist_ok=True)
     if HEADER_FILE in there:
-        for name in there:
+        for name in there - {PICTURES_FOLDER}:
             (folder / name).unlink()
+        shutil.rmtree(folder / PICTURES_FOLDER, ignore_errors=True)
     text = msgspec.json.format(msgspec.json.encode(header), indent=2) + b"\n"
     (folder / HEADER_FILE).write_bytes(text)
 

@@ -57,6 +57,8 @@ class FireNow:
     area_ha: float
     perimeter: tuple[Coordinate, ...] = ()
     reached: tuple[FireReach, ...] = ()
+    smoke: tuple[Coordinate, ...] = ()
+    """Places on roads where its smoke leaves little sight."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ class TruthRecorder:
                 self._fires[name] = one.fire
                 lines.append(one.fire)
             if self._is_due("fire", name, time_s):
-                lines.append(FireSample(fire=name, time=now, area_ha=one.area_ha, perimeter=one.perimeter))
+                sample = FireSample(fire=name, time=now, area_ha=one.area_ha, perimeter=one.perimeter, smoke=one.smoke)
+                lines.append(sample)
             for reach in one.reached:
                 what = (reach.fire, reach.target_kind, reach.target)
                 if what not in self._reached:

@@ -54,6 +54,9 @@ class Incident(Line, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=
     start: datetime
     end: datetime | None = None
     """None while it goes on."""
+    part_of: str | None = None
+    """Identifier of the incident that this closure belongs to: the other links and the other tube of a tunnel on fire,
+    the other carriageway under a slide; None for one of its own."""
     flow_veh_h_lane: float | None = None
     """Traffic at the place at its onset, per lane; None if it is not known. [veh/h]"""
 
@@ -115,6 +118,8 @@ class FireSample(Line, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     area_ha: Length
     perimeter: tuple[Coordinate, ...] = ()
     """Closed ring; empty where the model knows no extent."""
+    smoke: tuple[Coordinate, ...] = ()
+    """Places on roads, some two kilometres apart, where its smoke leaves less than a kilometre of sight."""
 
 
 class FireReach(Line, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="fire_reach"):

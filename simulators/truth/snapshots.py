@@ -24,16 +24,23 @@ from simulators.truth.records import (
     SlopeFailure,
     Spot,
 )
+from simulators.world.dynamic import ACROSS
 from simulators.world.happenings import Closure
 from simulators.world.region import World
 from simulators.world.roads.queues import QueueExtent
 from simulators.world.wildfire.fire import Wildfire
+from simulators.world.wildfire.fuel import settlement_radius_m
+from simulators.world.wildfire.sight import SmokeSight
 
 Bools = NDArray[np.bool_]
 
 REACHED_M = 100.0
-"""A fire has reached what is this near to its edge: about the reach of radiant heat and flying embers that a road or a
-house has to fear. Own construction [m]."""
+"""A fire has reached a road, or the outer houses of a settlement, that is this near to its edge: about the reach of
+radiant heat and flying embers that a road or a house has to fear. Own construction [m]."""
+SMOKE_M = 1_000.0
+"""Sight below which cameras speak of smoke [m]."""
+SMOKE_CELLS = 6
+"""Every how many cells of the roads smoke is looked at, some 2 km; own construction."""
 REACH_EVERY_S = 60.0
 PHONES_EVERY_S = 300.0
 """How often reach and phones are looked at [s]."""
@@ -64,19 +71,23 @@ class WorldTruth:
         self._incidents: dict[str, Incident] = {}
         self._slopes: dict[int, SlopeFailure] = {}
         self._reached: dict[str, tuple[float, tuple[FireReach, ...]]] = {}
+        self._smoke: dict[str, tuple[int, tuple[Coordinate, ...]]] = {}
         self._phones_s = -PHONES_EVERY_S
-        self._villages = np.array([one.position for one in world.catalogue.villages], dtype=np.float64).reshape(-1, 2)
+        villages = world.catalogue.villages
+        self._villages = np.array([one.position for one in villages], dtype=np.float64).reshape(-1, 2)
+        self._village_radius_m = np.array([settlement_radius_m(one) for one in villages], dtype=np.float64)
 
     def snapshot(self, time_s: float) -> Snapshot:
         """Return what is so at an instant of simulation time, that of the last step or later [s]."""
         world = self._world
         closures = world.active_closures()
-        burning = [fire for fire in world.fires if fire.started and not fire.out]
+        sights = [sight for sight in world.sights if sight.fire.started and not sight.fire.out]
+        burning = [sight.fire for sight in sights]
         return Snapshot(
             incidents=tuple(self._incident(closure) for closure in closures),
             queues=tuple(self._queue(queue) for queue in world.queues()),
             slopes=self._moving_slopes(time_s),
-            fires=tuple(self._fire(fire, time_s) for fire in burning),
+            fires=tuple(self._fire(sight, time_s) for sight in sights),
             false_sources=tuple(
                 FalseSource(
                     id=one.id,
@@ -126,6 +137,7 @@ class WorldTruth:
             direction=link.direction,
             district=link.district,
             start=self._at(closure.from_s),
+            part_of=_whole(closure.id),
             flow_veh_h_lane=round(flow_veh_h / link.lanes, 1),
         )
 
@@ -172,14 +184,25 @@ class WorldTruth:
         return tuple(self._slopes[node] for node in sorted(self._slopes))
 
     def _blocked_by(self, slope: str, link: str | None) -> tuple[str, ...]:
-        names = (f"slide-{slope}", f"slide-{slope}-across")
+        names = (f"slide-{slope}", f"slide-{slope}{ACROSS}")
         blocked = tuple(self._incidents[name].link for name in names if name in self._incidents)
         return blocked or (() if link is None else (link,))
 
-    def _fire(self, fire: Wildfire, time_s: float) -> FireNow:
+    def _fire(self, sight: SmokeSight, time_s: float) -> FireNow:
+        fire = sight.fire
         lon, lat = fire.ignition.position
         line = Fire(id=fire.ignition.id, lon_deg=lon, lat_deg=lat, ignition=self._at(fire.ignition.from_s))
-        return FireNow(line, round(fire.area_ha, 3), fire.perimeter(), self._reach(fire, time_s))
+        return FireNow(line, round(fire.area_ha, 3), fire.perimeter(), self._reach(fire, time_s), self._smoky(sight))
+
+    def _smoky(self, sight: SmokeSight) -> tuple[Coordinate, ...]:
+        """Places on roads in thick smoke, kept until the fire moves on."""
+        name, steps = sight.fire.ignition.id, sight.fire.steps
+        if self._smoke.get(name, (-1, ()))[0] != steps:
+            lon, lat = self._world.grid.lon_deg[::SMOKE_CELLS], self._world.grid.lat_deg[::SMOKE_CELLS]
+            thick = sight.smoke_over_m(lon, lat) < SMOKE_M
+            places = zip(np.round(lon[thick], 5).tolist(), np.round(lat[thick], 5).tolist(), strict=True)
+            self._smoke[name] = (steps, tuple(places))
+        return self._smoke[name][1]
 
     def _reach(self, fire: Wildfire, time_s: float) -> tuple[FireReach, ...]:
         """All that the fire has reached, looked at once a minute."""
@@ -194,7 +217,8 @@ class WorldTruth:
         targets: list[tuple[Literal["village", "link"], str]] = [
             ("link", grid.links[link].id) for link in np.unique(grid.link[near]).tolist()
         ]
-        homes = np.flatnonzero(fire.distance_m(*self._villages.T) <= REACHED_M) if len(self._villages) else ()
+        away_m = fire.distance_m(*self._villages.T) - self._village_radius_m
+        homes = np.flatnonzero(away_m <= REACHED_M)
         targets += [("village", self._world.catalogue.villages[int(home)].id) for home in homes]
         found += [
             FireReach(fire=name, target_kind=kind, target=target, time=self._at(time_s))
@@ -243,6 +267,15 @@ class WorldTruth:
                     phones={cell: round(persons) for cell, persons in one.phones.items()},
                     repeated=round(one.repeated),
                 )
+
+
+def _whole(closure: str) -> str | None:
+    """Return what a closure is a part of, None for one of its own.
+
+    Parts are called ``whole.part`` and ``slide-across``.
+    """
+    whole = closure.partition(".")[0].removesuffix(ACROSS)
+    return None if whole == closure else whole
 
 
 def _ended(slope: SlopeFailure, now: datetime) -> SlopeFailure:

@@ -25,8 +25,11 @@ SHUT_BELOW_M = 50.0
 OPEN_ABOVE_M = 150.0
 """Visibility in smoke at which a road is closed and at which it is opened again. The Korean rules halve the limit below
 100 m; police close a road that drivers cannot see. Own construction [m]."""
-SHUT_FOR_S = 600.0
-"""Shortest closure by smoke; own construction [s]."""
+THIN_FOR_S = 900.0
+"""How long the smoke has to stay thin before a road is opened again: gusts and turning wind bring it back within
+minutes, and a patrol looks first. Own construction [s]."""
+ACROSS = "-across"
+"""What the identifier of a closure of the other carriageway ends with."""
 WIDE: frozenset[str] = frozenset({"expressway"})
 """Ranks of roads whose carriageways are far enough apart for a slide to reach one only."""
 
@@ -50,10 +53,12 @@ class DynamicClosures:
         self._links = {link.id: link for link in catalogue.links}
         self._ranks = {road.id: road.rank for road in catalogue.roads}
         self._waiting = sorted(secondary, key=lambda one: (one.from_s, one.id))
+        self._chain: dict[str, str] = {}
         self._failed: set[int] = set()
         self._standing: dict[str, Closure] = {}
         self._smoky = np.zeros(len(grid.links), dtype=np.bool_)
         self._smoky_since_s = np.zeros(len(grid.links))
+        self._thick_s = np.zeros(len(grid.links))
         self._smoke: tuple[Closure, ...] = ()
 
     def active(self, time_s: float) -> tuple[Closure, ...]:
@@ -64,9 +69,11 @@ class DynamicClosures:
         """Let the secondary crashes happen whose time has come; without a queue there is none to crash into."""
         while self._waiting and self._waiting[0].from_s <= time_s:
             crash = self._waiting.pop(0)
-            tail = roads.tail_of(crash.behind)
+            # A crash into the tail stands at the head of what queues behind it: the next one hits that.
+            tail = roads.tail_of(crash.behind, *(name for name, first in self._chain.items() if first == crash.behind))
             if tail is None:
                 continue
+            self._chain[crash.id] = crash.behind
             link, offset_m, lanes = tail
             blocked = frozenset(range(1, min(crash.lanes_blocked, lanes) + 1))
             self._standing[crash.id] = Closure(
@@ -90,7 +97,7 @@ class DynamicClosures:
         across = int(self._grid.opposite[cell])
         if across >= 0 and self._ranks[link.road] not in WIDE:
             other, other_m = self._grid.place(across)
-            self._add(f"slide-{node.id}-across", "slope_failure", self._links[other], other_m, DEBRIS_M, from_s)
+            self._add(f"slide-{node.id}{ACROSS}", "slope_failure", self._links[other], other_m, DEBRIS_M, from_s)
 
     def _add(self, name: str, cause: ClosureCause, link: Link, offset_m: float, length_m: float, from_s: float) -> None:
         lanes = frozenset(range(1, link.lanes + 1))
@@ -98,7 +105,7 @@ class DynamicClosures:
         self._standing[name] = Closure(name, cause, link.id, offset_m, length_m, lanes, from_s, FOR_EVER_S)
 
     def close_smoky(self, visibility_m: Floats, time_s: float) -> None:
-        """Close and open links by the smoke over them, their worst cell counting.
+        """Close links by the smoke over them, their worst cell counting, and open them when it has stayed thin.
 
         Parameters
         ----------
@@ -108,7 +115,8 @@ class DynamicClosures:
             Simulation time. [s]
         """
         worst = np.minimum.reduceat(visibility_m, self._grid.link_first)
-        opened = self._smoky & (worst > OPEN_ABOVE_M) & (time_s - self._smoky_since_s >= SHUT_FOR_S)
+        self._thick_s[worst <= OPEN_ABOVE_M] = time_s
+        opened = self._smoky & (time_s - self._thick_s >= THIN_FOR_S)
         shut = ~self._smoky & (worst < SHUT_BELOW_M)
         if not (opened.any() or shut.any()):
             return

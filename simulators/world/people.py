@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -83,6 +84,14 @@ class Sectors:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def _index_of(self) -> dict[str, int]:
+        return dict(zip(self.district, self.district_index.tolist(), strict=True))
+
+    def in_district(self, district: str) -> Bools:
+        """Return which of the cells stand in a district, shape (cell,)."""
+        return np.asarray(self.district_index == self._index_of.get(district, -1))
 
     def serving(self, lon_deg: Floats, lat_deg: Floats) -> Ints:
         """Return the cell that serves each place.
@@ -302,12 +311,15 @@ def _settle(
         spread_m = VILLAGE_SPREAD_M * np.sqrt(village.population / 1_000)
         middle = np.tile(np.array(village.position), (count, 1))
         add(_moved(middle, rng.normal(0.0, spread_m, (count, 2))), village.population, index)
+    lines: dict[str, list[tuple[Coordinate, ...]]] = {district.id: [] for district in catalogue.districts}
+    for link in catalogue.links:
+        if link.district in lines:
+            lines[link.district].append(link.line)
     for number, district in enumerate(catalogue.districts):
         rest = max(district.population - in_villages[district.id], 0)
         travelling = min(ROAD_SHARE * district.population, rest)
-        lines = [link.line for link in catalogue.links if link.district == district.id]
         masts = np.flatnonzero(sectors.district_index == number)
-        roads = _along(lines, round(travelling / per_phone), rng)
+        roads = _along(lines[district.id], round(travelling / per_phone), rng)
         count = round((rest - travelling) / per_phone)
         around = _around(sectors, masts, count, rng) if len(masts) else _within(district.boundary, count, rng)
         add(roads, travelling, -1)

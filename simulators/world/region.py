@@ -108,6 +108,8 @@ class World:
         self._dynamic = DynamicClosures(catalogue, self.roads.grid, happenings.secondary)
         self._place_all()
         self._feel()
+        # What was lit before the run has burnt until now, in the air of now.
+        self._burn(0.0)
         self.station_surface = Surfaces(self.station_places, self._air["weather"], self.sky.sun(self.station_places))
         self.road_surface = Surfaces(self.road_places, self._air["road"], self.sky.sun(self.road_places))
         self._conditions = self._road_conditions()
@@ -229,10 +231,13 @@ class World:
         self._dynamic.slide(self.ground.failed_at_s)
         self.station_surface.step(SLOW_STEP_S, self._air["weather"], self.sky.sun(self.station_places))
         self.road_surface.step(SLOW_STEP_S, self._air["road"], self.sky.sun(self.road_places))
-        for place, fire in enumerate(self.fires):
-            fire.step(SLOW_STEP_S, FireAir.at(self._air["fire"], place))
+        self._burn(SLOW_STEP_S)
         self._conditions = self._road_conditions()
         self._advice = tuple(self.read_signs())
+
+    def _burn(self, dt_s: float) -> None:
+        for place, fire in enumerate(self.fires):
+            fire.step(dt_s, FireAir.at(self._air["fire"], place))
 
     def _road_conditions(self) -> RoadConditions:
         air = self._air["road"]

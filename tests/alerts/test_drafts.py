@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from alerts.correlate import Correlator
@@ -14,7 +15,7 @@ from alerts.lifecycle import approve, reject
 from alerts.model import Alert, Situation
 from alerts.spoken import spoken
 from alerts.wording import mark_multi
-from config.catalogue.generate import names
+from config.catalogue.generate import syllables
 from config.catalogue.model import Name
 from config.settings import Mode
 from config.words import Words
@@ -75,8 +76,8 @@ def test_every_sign_can_show_its_text(sorter: Correlator, finding: Finding, mode
 def test_korean_texts_fit_a_phone_even_with_the_longest_names(kind: str, mode: Mode) -> None:
     words = Words.load("texts")
     mark = "" if mode == "live" else words.say(mode).ko
-    # The generator's longest stem and ending, and a road name as long as any numbered road has.
-    longest = max(len(first) for first, _ in names._FIRST) + max(len(second) for second, _ in names._SECOND) + 1
+    # The longest stem of a generated country and an ending, and a road name as long as any numbered road has.
+    longest = max(len(stem) for stem, _ in syllables.invent(4_200, np.random.default_rng(1))) + 1
     fields = {
         "district": Name("가" * max(longest, 6), "x"),
         "village": Name("가" * max(longest, 8), "x"),

@@ -56,7 +56,7 @@ def test_a_wrong_value_is_named_with_its_variable(environment: dict[str, str], t
     [
         ("port = 70000", "port: expected a whole number from 0 to 65535, was 70000"),
         ('port = "80"', "port: expected a whole number from 0 to 65535, was '80'"),
-        ("prot = 1", "prot: expected a setting out of region, data_dir, "),
+        ("prot = 1", "prot: expected a setting out of region, scale, run_dir, data_dir, "),
         ("region = 5", "region: expected a text, was 5"),
         ("port = ", "expected TOML ("),
         ("\xff", "expected TOML ("),

@@ -24,6 +24,7 @@ from gwanje.commands.up import scenarios
 from gwanje.stack import Stack, child_environment, only_one, with_port
 from simulators.causes.files import scenario_names
 from tests.fix_system import free_port
+from tests.simulators.causes.text import scenario_text
 
 CLOSED = "postgresql://gwanje:secret@127.0.0.1:1/gwanje"
 
@@ -158,6 +159,79 @@ def test_a_wrong_setting_is_named(
     assert failure(capsys, [command]).startswith(text)
 
 
+TO_A_BROKER = ["--mqtt-url", "mqtt://127.0.0.1:1"]
+
+
+@pytest.mark.parametrize(("command", "more"), [("up", ["--port", "0"]), ("simulate", ["calm", *TO_A_BROKER])])
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--speed", "0.5"], "--speed: expected a number from 1 to 200, was 0.5"),
+        (["--speed", "201"], "--speed: expected a number from 1 to 200, was 201.0"),
+        (["--speed", "nan"], "--speed: expected a number from 1 to 200, was nan"),
+        (["--scale", "half"], "scale: expected 1, national, or a share of it from 0.02 to below 1, was 'half'"),
+        (["--scale", "2"], "scale: expected 1, national, or a share of it from 0.02 to below 1, was 2.0"),
+        (["--scale", "0"], "scale: expected 1, national, or a share of it from 0.02 to below 1, was 0.0"),
+        (["--seed", "-1"], "--seed: expected a whole number from 0 to 4294967295, was -1"),
+        (["--seed", "4294967296"], "--seed: expected a whole number from 0 to 4294967295, was 4294967296"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    capsys: pytest.CaptureFixture[str], command: str, more: list[str], options: list[str], text: str
+) -> None:
+    assert failure(capsys, [command, *more, *options]) == text
+
+
+def test_a_region_that_is_no_country_has_no_scale(capsys: pytest.CaptureFixture[str], region_folder: Path) -> None:
+    for command in (["up", "--port", "0"], ["simulate", "calm", *TO_A_BROKER]):
+        said = failure(capsys, [*command, "--region", str(region_folder), "--scale", "0.5"])
+        assert said == f"scale: expected 1 for region {region_folder}, which is no plan of a country, was 0.5"
+
+
+@pytest.mark.parametrize("command", ["simulate", "rehearse"])
+def test_every_problem_of_a_scenario_is_named_with_file_line_and_field(
+    capsys: pytest.CaptureFixture[str], region_folder: Path, tmp_path: Path, command: str
+) -> None:
+    options = ["--region", str(region_folder)]
+    options += TO_A_BROKER if command == "simulate" else ["--run", str(tmp_path / "run")]
+    path = tmp_path / "mine.toml"
+    crash = 'kind = "crash"\nat_s = 60\nlanes_blocked = {}'
+    path.write_text(scenario_text(crash.format(0), 'kind = "crash"\nat_s = "soon"\nlanes_blocked = 1'))
+    given = [command, str(path), *options]
+    no_crash = "mine.toml:9: event[0].lanes_blocked: expected a whole number of lanes from 1 to 8, was 0"
+    refused(capsys, given, [no_crash, "mine.toml:12: event[1].at_s: expected seconds from the start of the run"])
+    path.write_text(scenario_text(crash.format(2), 'kind = "slope_creep"\nat_s = 0\nrate_deg_h = 1\nnode = "SLP-9"'))
+    refused(capsys, given, ["mine.toml:14: event[1].node: expected a slope node of region small"])
+    path.write_text("seed = [")
+    refused(capsys, given, ["mine.toml:1: scenario: expected TOML, was something else"])
+    assert not (tmp_path / "run").exists()
+    absent = tmp_path / "absent.toml"
+    said = failure(capsys, [command, str(absent), *options])
+    assert said == f"{absent}: expected a file that can be read, was not (no such file or directory)"
+
+
+@pytest.mark.integration
+def test_up_tells_of_a_scenario_of_ones_own_like_the_others(
+    capsys: pytest.CaptureFixture[str], region_folder: Path, tmp_path: Path
+) -> None:
+    given = ["up", "--port", "0", "--region", str(region_folder), "--scenario"]
+    assert failure(capsys, [*given, "doomsday"]).startswith("--scenario: expected one of calm")
+    absent = str(tmp_path / "absent.toml")
+    assert failure(capsys, [*given, absent]) == f"--scenario: expected a file, was {absent}"
+    path = tmp_path / "mine.toml"
+    path.write_text(scenario_text('kind = "slope_creep"\nat_s = 0\nrate_deg_h = 1\nnode = "SLP-9"'))
+    refused(capsys, [*given, str(path)], ["mine.toml:10: event[0].node: expected a slope node of region small"])
+
+
+def refused(capsys: pytest.CaptureFixture[str], arguments: Sequence[str], beginnings: Sequence[str]) -> None:
+    """Run a command that must fail with a line for each problem."""
+    assert main(arguments) == 1
+    lines = capsys.readouterr().err.removeprefix(f"gwanje {arguments[0]}: ").splitlines()
+    assert len(lines) == len(beginnings)
+    for line, beginning in zip(lines, beginnings, strict=True):
+        assert line.startswith(beginning)
+
+
 def test_a_data_folder_that_cannot_be_written_to_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/gwanje")):
@@ -216,7 +290,7 @@ def test_a_recording_needs_a_broker_and_a_file(
 
 
 def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], ["dance"], ["up", "--scenario", "doomsday"], ["serve", "--port", "abc"]):
+    for arguments in ([], ["dance"], ["up", "--port", "x"], ["serve", "--port", "abc"]):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2

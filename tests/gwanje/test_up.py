@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -23,10 +24,11 @@ pytestmark = pytest.mark.integration
 class Up:
     """``gwanje up`` on a small region, and every process that belongs to it."""
 
-    def __init__(self, folder: Path, region_folder: Path) -> None:
+    def __init__(self, folder: Path, region_folder: Path, scenario: str = "calm", *more: str) -> None:
         self.running = Running(free_port(), 0)
         self.output = folder / "up.log"
-        self._arguments = ["--region", str(region_folder), "--data-dir", str(folder / "data"), "--scenario", "calm"]
+        self._arguments = ["--region", str(region_folder), "--data-dir", str(folder / "data"), "--scenario", scenario]
+        self._arguments += more
         self._data = str(folder / "data")
         self._process: asyncio.subprocess.Process | None = None
 
@@ -73,7 +75,12 @@ class Up:
 
 @pytest.fixture
 async def up(tmp_path: Path, region_folder: Path) -> AsyncIterator[Up]:
-    made = Up(tmp_path, region_folder)
+    async with gone_afterwards(Up(tmp_path, region_folder)) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def gone_afterwards(made: Up) -> AsyncIterator[Up]:
     yield made
     if made._process is not None and made._process.returncode is None:
         await made.end(signal.SIGKILL)
@@ -125,6 +132,24 @@ async def test_a_part_that_dies_comes_back_without_the_others(up: Up) -> None:
     assert len(kept) >= len(before) - 2
     assert await up.end(signal.SIGTERM) == 0
     assert up.processes() == []
+
+
+async def test_a_rehearsal_runs_faster_than_time_from_end_to_end(tmp_path: Path, region_folder: Path) -> None:
+    async with gone_afterwards(Up(tmp_path, region_folder, "crash", "--speed", "20")) as up:
+        before = datetime.now(UTC)
+        await up.start()
+        assert "20 times as fast" in up.said
+        assert (tmp_path / "data" / "rehearsal").is_dir()
+        async with up.running.page() as view:
+            # The crash comes after two minutes: six seconds here. A camera tells of it soon after.
+            await eventually(lambda: view.rows["situations"], "a situation", 40.0)
+            fresh = [one for one in view.rows["devices"].values() if one["freshness"] == "fresh"]
+            assert len(fresh) > 20
+            spent_s = (datetime.now(UTC) - before).total_seconds()
+            newest = max(datetime.fromisoformat(one["time"]) for one in fresh if one["time"])
+            ahead_s = (newest - before).total_seconds()
+        assert 120.0 < ahead_s <= 20.0 * spent_s
+        assert await up.end(signal.SIGTERM) == 0
 
 
 def _is_python(process: psutil.Process) -> bool:

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,30 +18,17 @@ from config.catalogue.model import Catalogue
 from config.catalogue.prepare import prepare_region
 from config.settings import Settings
 from gwanje.listener import bind
+from gwanje.pace import clock_of, since_now
 from gwanje.system import System
-from simulators.run import run as run_simulation
 from simulators.causes.files import load_scenario
+from simulators.run import run as run_simulation
 from tests.gwanje.polling import eventually
 from tests.web.conftest import CHROMIUM, DIST, QUIET_FLAGS
 
 PICTURE = Path(__file__).parents[2] / "test-results" / "control_room.png"
-HEAD_START = timedelta(seconds=110)
-FASTER = 10.0
+SPEED = 10.0
+"""Of the rehearsal: towers need a minute or two to see a young fire, and more to be sure."""
 pytestmark = [pytest.mark.browser, pytest.mark.integration, pytest.mark.timeout(180)]
-
-
-class CatchingUp:
-    """A clock that begins in the past and runs faster until it has caught up: a fire needs minutes to be seen."""
-
-    def __init__(self) -> None:
-        self._began = datetime.now(UTC)
-
-    def now(self) -> datetime:
-        real = datetime.now(UTC)
-        return min(self._began - HEAD_START + (real - self._began) * FASTER, real)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds if self.now() > datetime.now(UTC) - timedelta(seconds=1) else seconds / FASTER)
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +40,18 @@ def default_region(request: pytest.FixtureRequest) -> Catalogue:
 
 @contextlib.asynccontextmanager
 async def live_system(database_url: str, region: Catalogue) -> AsyncIterator[str]:
-    """The system and the devices of the fire scenario; gives the page's address."""
-    settings = Settings(database_url=database_url)
+    """The system and the devices of the fire scenario on one fast clock; gives the page's address."""
+    settings = since_now(Settings(database_url=database_url, clock_speed=SPEED))
     with bind("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         system = System(settings, region, listener)
         addresses: list[str] = []
-        clock = CatchingUp()
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(system.run(addresses.append))
             await eventually(lambda: addresses or running.done(), "the system", 30.0)
             mqtt_url = f"mqtt://{addresses[0].removeprefix('mqtt://')}"
             devices = tasks.create_task(
-                run_simulation(region, load_scenario("fire"), mqtt_url, clock=clock.now, sleep=clock.sleep)
+                run_simulation(region, load_scenario("fire"), mqtt_url, clock=clock_of(settings), speed=SPEED)
             )
             yield f"http://127.0.0.1:{port}/"
             devices.cancel()

@@ -119,21 +119,36 @@ class QueueTracker:
         queued = (density > congested_veh_m) & (speed_mps < SLOW_FRACTION * free_mps)
         self.queued = queued
         spans = find_stretches(self.grid, queued)
-        taken: set[int] = set()
-        found = []
-        for first, last in spans.tolist():
-            before = self._before(first, last, taken)
-            cause = self._cause(first, last, cells) or (self.current[before].cause if before is not None else None)
-            if before is None:
-                self._serial += 1
-                name = f"queue-{self._serial}"
-            else:
-                taken.add(before)
-                name = self.current[before].name
-            found.append(self._extent(name, cause, first, last, density, speed_mps, closures.get(cause or "")))
+        named = self._names(spans, [self._cause(first, last, cells) for first, last in spans.tolist()])
+        found = [
+            self._extent(name, cause, first, last, density, speed_mps, closures.get(cause or ""))
+            for (name, cause), (first, last) in zip(named, spans.tolist(), strict=True)
+        ]
         self._spill_over(spans, found, cells)
         self._spans, self.current = spans, tuple(found)
         return self.current
+
+    def _names(self, spans: Ints, own: list[str | None]) -> list[tuple[str, str | None]]:
+        """Name and cause of each queue, with the causes that they stand behind now.
+
+        Of the parts of a queue that has come apart the one that still stands behind its cause keeps the name; what has
+        no cause in sight is of the queue that it was a part of.
+        """
+        parts = [self._before(first, last, set()) for first, last in spans.tolist()]
+        of = [None if part is None else self.current[part].cause for part in parts]
+        order = sorted(range(len(spans)), key=lambda place: own[place] is None or own[place] != of[place])
+        taken: set[int] = set()
+        named: dict[int, tuple[str, str | None]] = {}
+        for place in order:
+            before = self._before(int(spans[place, 0]), int(spans[place, 1]), taken)
+            cause = own[place] or (of[place] if before is None else self.current[before].cause)
+            if before is None:
+                self._serial += 1
+                named[place] = f"queue-{self._serial}", cause
+            else:
+                taken.add(before)
+                named[place] = self.current[before].name, cause
+        return [named[place] for place in range(len(spans))]
 
     def _spill_over(self, spans: Ints, found: list[QueueExtent], closed: Mapping[str, Ints]) -> None:
         """Give queues that stand behind a full ramp the cause of the queue that has filled it, in place.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.world.sky.air import Air, Floats, Places, Sun
-from simulators.world.sky.humidity import saturation_hpa
+from simulators.world.sky.humidity import saturation_hpa, saturation_slope_hpa_k
 
 RoadState = Literal["dry", "moist", "wet", "snow", "ice"]
 ROAD_STATES: tuple[RoadState, ...] = ("dry", "moist", "wet", "snow", "ice")
@@ -125,18 +125,24 @@ class Surfaces:
         warmer = self.surface_c - air.temp_c
         gain = _ABSORBED * sun.irradiance_w_m2 - _EMISSIVITY * _STEFAN * kelvin**4 * (1.0 - sky)
         gain = gain - (radiating + wind_w_m2_k) * warmer - _GROUND_W_M2_K * (self.surface_c - self.base_c)
-        gain = gain - self._drying_mm_h(air) * _VAPORISATION_J_KG / 3_600.0
+        drying_mm_h = self._drying_mm_h(air)
+        gain = gain - drying_mm_h * _VAPORISATION_J_KG / 3_600.0
+        # A warm wet surface loses most of its heat so: without this a first guess runs away in calm, hot air.
+        more_mm_h_k = _drying_mm_h_hpa(air) * saturation_slope_hpa_k(self.surface_c)
+        evaporating = np.where(drying_mm_h != 0.0, more_mm_h_k * _VAPORISATION_J_KG / 3_600.0, 0.0)
         frozen = (self.ice_mm + self.snow_mm > 0) & (self.surface_c > 0)
         melting = np.where(frozen, _MELT_MM_H_K * _FUSION_J_KG / 3_600.0, 0.0)
         # Rain takes the surface to its own temperature.
         rain_w_m2_k = air.rain_mm_h * 4_186.0 / 3_600.0
         gain = gain - melting * self.surface_c - rain_w_m2_k * warmer
-        return gain, radiating + wind_w_m2_k + _GROUND_W_M2_K + melting + rain_w_m2_k
+        evaporating = self._drying_mm_h(air, 0.5) - self._drying_mm_h(air, -0.5)
+        evaporating_w_m2_k = np.maximum(evaporating, 0.0) * _VAPORISATION_J_KG / 3_600.0
+        return gain, radiating + wind_w_m2_k + _GROUND_W_M2_K + melting + rain_w_m2_k + evaporating_w_m2_k
 
-    def _drying_mm_h(self, air: Air) -> Floats:
-        """Water that evaporates, or below 0 condenses: Penman 1948, E = 0.26 (1 + 0.54 u) Δe mm/day."""
-        missing_hpa = saturation_hpa(self.surface_c) - saturation_hpa(air.temp_c) * air.rh_pct / 100.0
-        rate = 0.26 / 24.0 * (1.0 + 0.54 * air.wind_kmh / 3.6) * missing_hpa
+    def _drying_mm_h(self, air: Air, warmer_c: float = 0.0) -> Floats:
+        """Water that evaporates, or below 0 condenses."""
+        missing_hpa = saturation_hpa(self.surface_c + warmer_c) - saturation_hpa(air.temp_c) * air.rh_pct / 100.0
+        rate = _drying_mm_h_hpa(air) * missing_hpa
         covered = (self.film_mm + self.ice_mm + self.snow_mm) > 0
         return np.where(covered | (rate < 0), rate, 0.0)
 
@@ -179,6 +185,11 @@ class Surfaces:
         self.film_mm = _drained(wet, dt_s)
         self.runoff_mm = self.runoff_mm + wet - self.film_mm
         self.ice_mm, self.snow_mm = ice - off_ice, snow - off_snow
+
+
+def _drying_mm_h_hpa(air: Air) -> Floats:
+    """Water that evaporates per hPa that the air lacks: Penman 1948, E = 0.26 (1 + 0.54 u) Δe mm/day [mm/h/hPa]."""
+    return np.asarray(0.26 / 24.0 * (1.0 + 0.54 * air.wind_kmh / 3.6), dtype=np.float64)
 
 
 def _drained(film_mm: Floats, dt_s: float) -> Floats:

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.special import ndtri
 
 from config.catalogue.geometry import distances_along_m, positions_along
-from config.catalogue.model import Catalogue, Terrain
+from config.catalogue.model import Catalogue, Terrain, Village
 from simulators.errors import ScenarioError
 from simulators.world.seeds import stream
 from simulators.world.terrain import elevation_m
@@ -173,10 +173,15 @@ def _clear_roads(catalogue: Catalogue, frame: Frame, axis_m: Floats, share: Floa
                 share[row[on], column[on]] = np.minimum(share[row[on], column[on]], ROAD_SHARE[rank])
 
 
+def settlement_radius_m(village: Village) -> float:
+    """Return how far the houses of a settlement reach from its middle [m]."""
+    return 1_000.0 * float(np.sqrt(village.population / PERSONS_PER_KM2 / np.pi))
+
+
 def _clear_settlements(catalogue: Catalogue, frame: Frame, axis_m: Floats, share: Floats) -> None:
     """Lower the share on built-up ground, round and as large as its people need."""
     for village in catalogue.villages:
-        radius_m = 1_000.0 * float(np.sqrt(village.population / PERSONS_PER_KM2 / np.pi))
+        radius_m = settlement_radius_m(village)
         east, north = (float(value) for value in frame.to_plane(*village.position))
         rows = np.flatnonzero(np.abs(axis_m - north) <= radius_m)
         columns = np.flatnonzero(np.abs(axis_m - east) <= radius_m)

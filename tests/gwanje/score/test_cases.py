@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from config.numbers import NumberError
 from gwanje.score.score import score_run
 from gwanje.score.summary import Summary, summarise
 from gwanje.score.table import Table
 from gwanje.score.tolerances import FILE, load_tolerances
-from simulators.truth.records import FalseSource, Fault, SlopeFailure
+from simulators.truth.records import FalseSource, Fault, FireSample, SlopeFailure
 from tests.gwanje.score.builders import (
     at,
     finding,
@@ -86,6 +87,27 @@ def test_a_work_zone_explains_but_need_not_be_found() -> None:
     lines = [incident("w", 128.0, 0.0, cause="work_zone")]
     assert figure("incident", lines, []).events == 0
     assert figure("incident", lines, [wording("s", 60.0, finding(CAMERA, "c", 128.0))]).false_alarms == 0
+
+
+def test_the_other_tube_of_a_burning_tunnel_explains_but_need_not_be_found() -> None:
+    lorry = incident("lorry", 128.0, 0.0, cause="tunnel_fire")
+    other = replace(incident("lorry.opposite", 128.1, 0.0, cause="tunnel_fire"), part_of="lorry")
+    found = figure("incident", [lorry, other], [wording("s", 60.0, finding(CAMERA, "c", 128.1))])
+    assert (found.events, found.detected, found.false_alarms) == (1, 0, 0)
+
+
+def test_a_camera_in_the_smoke_of_a_far_fire_is_right_about_it() -> None:
+    burning = fire("f", 128.0, 0.0)
+    seen = wording("s", 1_200.0, finding(CAMERA, "c", 128.2, detail="smoke"))
+    assert figure("fire", burning, [seen]).false_alarms == 1
+    drifted = [
+        replace(line, smoke=((128.2, 37.0),)) if isinstance(line, FireSample) and line.time > at(300.0) else line
+        for line in burning
+    ]
+    found = figure("fire", drifted, [seen])
+    assert (found.events, found.detected, found.false_alarms) == (1, 0, 0)
+    early = wording("s", 60.0, finding(CAMERA, "c", 128.2, detail="smoke"))
+    assert figure("fire", drifted, [early]).false_alarms == 1
 
 
 def test_a_short_queue_explains_but_need_not_be_found() -> None:

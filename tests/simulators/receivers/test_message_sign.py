@@ -14,7 +14,6 @@ from simulators.devices.endpoint import Outbound, Timebase
 from simulators.devices.faults import FaultTable
 from simulators.devices.message_sign import REFUSES, MessageSign
 from simulators.devices.multi import why_not_shown
-from simulators.devices.sign import MessageSign as SoundSign
 from simulators.world.happenings import DeviceFault
 from tests.simulators.region import small_region
 
@@ -71,18 +70,54 @@ def statuses(device: MessageSign, until_s: int, from_s: int = 0) -> dict[float, 
         max_size=8,
     )
 )
-def test_without_faults_it_does_what_a_sound_sign_does(steps: list[tuple[int, str, int]]) -> None:
-    device, sound, at_s = sign(), SoundSign(SIGN, 0, Timebase(NOW)), 0
-    assert (device.client_id, device.filters) == (sound.client_id, sound.filters)
-    for number, (wait_s, multi, expires_s) in enumerate(steps):
+def test_a_sound_sign_shows_what_it_can_until_its_time_is_over(steps: list[tuple[int, str, int]]) -> None:
+    device, at_s = sign(), 0
+    face, message, until_s = "", "", 0.0
+    for number, (wait_s, multi, lasts_s) in enumerate(steps):
         at_s += wait_s
-        payload = command(multi, message=f"m{number}", expires_s=at_s + expires_s)
-        assert device.due(float(at_s)) == sound.due(float(at_s))
-        assert device.receive(TOPIC, payload, later(at_s)) == sound.receive(TOPIC, payload, later(at_s))
-        assert device.receive(TOPIC, b"{", later(at_s)) == sound.receive(TOPIC, b"{", later(at_s))
-        assert device.face == sound.face
-    for calls in ("hello", "will", "goodbye"):
-        assert getattr(device, calls)(later(at_s)) == getattr(sound, calls)(later(at_s))
+        answers = [one for one in read(device.due(float(at_s))) if isinstance(one, SignAck)]
+        if face and until_s <= at_s:
+            face = ""
+            assert [(one.message, one.shown, one.multi) for one in answers] == [(message, False, "")]
+        else:
+            assert answers == []
+        payload = command(multi, message=f"m{number}", expires_s=at_s + lasts_s)
+        answer = ack(device.receive(TOPIC, payload, later(at_s)))
+        if lasts_s > 0 and why_not_shown(multi, SIGN.height_px) is None:
+            face, message, until_s = multi, f"m{number}", at_s + lasts_s
+        told = (answer.message, answer.time, answer.shown, answer.multi, answer.pixel_errors)
+        assert told == (f"m{number}", later(at_s), answer.reason is None, face, 0)
+        assert answer.shown == (message == f"m{number}" or (multi == "" and lasts_s > 0))
+        assert device.face == face
+
+
+def test_it_has_its_own_connection_and_says_when_it_comes_and_goes() -> None:
+    device = sign()
+    assert (device.client_id, device.filters) == (SIGN.id, (TOPIC,))
+    will = device.will(NOW)
+    assert will is not None
+    said = read([will, *device.hello(later(1)), *device.goodbye(later(2))])
+    assert [(one.online, one.fault) for one in said] == [(False, "connection lost"), (True, None), (False, None)]
+    assert [one.seq for one in said] == sorted({one.seq for one in said})
+    assert [(m.online, m.fault) for m in statuses(sign(), 200).values()] == [(True, None)] * 4
+
+
+def test_what_is_not_understood_is_a_fault_until_something_is() -> None:
+    device = sign()
+    (complaint,) = read(device.receive(TOPIC, b"{", later(5)))
+    assert isinstance(complaint, DeviceStatus)
+    assert (complaint.fault or "").startswith("command not understood: ")
+    cleared, answer = read(device.receive(TOPIC, command(), later(6)))
+    assert (cleared.fault, answer.shown) == (None, True)  # type: ignore[union-attr]
+
+
+def test_faults_of_others_change_nothing() -> None:
+    alone = sign()
+    among = sign(*(DeviceFault(REGION.sign[1].id, kind, 0.0, 1e9, 0.5) for kind in ("refuse", "silent", "dead_pixels")))
+    for at_s in range(0, 200, 7):
+        assert among.due(float(at_s)) == alone.due(float(at_s))
+        payload = command(message=f"m{at_s}", expires_s=at_s + 10)
+        assert among.receive(TOPIC, payload, later(at_s)) == alone.receive(TOPIC, payload, later(at_s))
 
 
 def test_one_that_refuses_says_why_and_its_face_stays() -> None:
@@ -178,7 +213,8 @@ def test_an_answer_tells_what_the_face_shows(faults: list[tuple[str, int, int]],
                 assert answer.shown == (answer.reason is None)
                 assert not answer.shown or device.face == multi
                 assert not answer.shown or why_not_shown(multi, SIGN.height_px) is None
-    assert seqs == sorted(set(seqs))
+    # What a lost connection held back keeps its number, which then is below that of the news that it is back.
+    assert len(seqs) == len(set(seqs))
 
 
 def test_what_drivers_read_is_what_the_face_shows() -> None:

@@ -120,6 +120,16 @@ def test_no_water_is_lost_or_made_and_temperatures_stay_sane(
     assert -60 < surface.surface_c[0] < 100
 
 
+@pytest.mark.parametrize(("temp", "rh", "irradiance"), [(44.0, 75.0, 299.0), (45.0, 1.0, 1_050.0), (40.0, 100.0, 0.0)])
+def test_a_wet_road_in_calm_hot_air_begins_in_balance(temp: float, rh: float, irradiance: float) -> None:
+    hot = air(temp, rh, 0.0, 0.01)
+    begun = Surfaces(ONE, hot, sun(irradiance, 0.0))
+    # Half a minute later the film is what it was, so the temperature is too.
+    later = run(Surfaces(ONE, hot, sun(irradiance, 0.0)), 30.0 / 3_600.0, hot, sun(irradiance, 0.0))
+    assert later.surface_c[0] == pytest.approx(begun.surface_c[0], abs=0.5)
+    assert temp - 25.0 < begun.surface_c[0] < temp + 40.0
+
+
 def test_a_bad_step_is_refused() -> None:
     surface = Surfaces(ONE, air(), sun())
     with pytest.raises(ValueError, match="dt_s: expected a number above 0, was -1"):
