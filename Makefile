@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev    ## the same environment, then every check and te
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed-dev   ## format, lint, types and import rules only
 	$(BIN)/ruff format --check .

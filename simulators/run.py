@@ -24,6 +24,8 @@ SHORTEST_TICK_S = 0.05
 """The same for a clock that runs fast, in the wall's time [s]."""
 CONNECT_EVERY_S, CONNECT_WITHIN_S = 0.01, 20.0
 """Distance between the first attempts of two connections, and the longest time over which all of them spread [s]."""
+TURNS = 8
+"""Turns of the event loop between two ticks that are made up for: a message takes four of them to leave."""
 OBSERVE_EVERY_S = 10.0
 """Device time between two looks at the truth: a queue's onset is known to this. Own construction. [s]"""
 SLICE_S = 600.0
@@ -137,13 +139,18 @@ async def _pump(
         # in them too, unless it is so much that the devices count as asleep.
         ticks = int((clock() - start).total_seconds() / tick_s)
         while done < ticks:
-            awake = (ticks - done) * tick_s <= DEVICES_ASLEEP_S * speed
-            done += 1 if awake else min(ticks - done, int(SLICE_S / tick_s))
+            behind_s = (ticks - done) * tick_s
+            if behind_s <= DEVICES_ASLEEP_S * speed:
+                done += 1
+            else:
+                _log.warning("devices slept", for_s=round(behind_s), speed=speed)
+                done += min(ticks - done, int(SLICE_S / tick_s))
             for index, message in simulation.advance(done * tick_s):
                 connections[index].outbox.put(message)
             if recorder is not None and simulation.time_s - looked_s >= OBSERVE_EVERY_S:
                 looked_s = simulation.time_s
                 recorder.observe(simulation.snapshot(looked_s), looked_s)
-            await asyncio.sleep(0)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         spent_s = (clock() - start).total_seconds()
         await sleep((tick_s - spent_s % tick_s) / speed)

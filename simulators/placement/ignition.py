@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from config.catalogue.geometry import GEOD, distances_along_m, positions_along
 from config.catalogue.model import Catalogue, Coordinate, RoadRank
@@ -44,6 +45,8 @@ CLEARANCE_M = 1_000.0
 ASIDE_SHARE = 0.10
 """How far the wind may pass beside a target, per distance: a fire in strong wind is a fifth as wide as long [-]."""
 TARGET_STEP_M = 200.0
+NEAREST_ON_SPHERE = 4
+"""Targets that are measured exactly for each place, the nearest ones on a sphere."""
 RUN_WIND_KMH, RUN_MOISTURE_PCT = 40.0, 7.4
 """Wind and fine fuel for which the run to the targets is weighed: föhn at 20 % humidity [km/h], [%]."""
 
@@ -186,14 +189,20 @@ def _upwind(rule: IgnitionRule, catalogue: Catalogue, seed: int) -> Coordinate:
 
 def _downwind(places: Floats, targets: Floats, toward: Floats) -> tuple[Ints, Floats]:
     """Nearest target straight downwind of each place: index, -1 for none, and distance along the wind [m]."""
-    apart = targets[np.newaxis] - places[:, np.newaxis]
+    # All places with all targets of a country would be too many pairs.
+    reach_m = (UPWIND_M[1] + 1.0) * float(np.hypot(1.0, ASIDE_SHARE))
+    pairs = cKDTree(places).sparse_distance_matrix(cKDTree(targets), reach_m, output_type="ndarray")
+    place, target = pairs["i"], pairs["j"]
+    apart = targets[target] - places[place]
     along = apart @ toward
     across = np.abs(apart @ np.array([-toward[1], toward[0]]))
     fit = (along >= UPWIND_M[0] - 1.0) & (along <= UPWIND_M[1] + 1.0) & (across <= ASIDE_SHARE * along)
-    distance = np.where(fit, along, np.inf)
-    nearest = distance.argmin(axis=1)
-    found = fit.any(axis=1)
-    return np.where(found, nearest, -1), distance[np.arange(len(places)), nearest]
+    place, target, along = place[fit], target[fit], along[fit]
+    order = np.lexsort((target, along, place))
+    found, first = np.unique(place[order], return_index=True)
+    nearest, distance_m = np.full(len(places), -1, dtype=np.int64), np.full(len(places), np.inf)
+    nearest[found], distance_m[found] = target[order][first], along[order][first]
+    return nearest, distance_m
 
 
 def _run_minutes(grid: FuelGrid, end: Floats, wind_deg: float) -> float:
@@ -270,8 +279,19 @@ def _rounded(lon: float, lat: float) -> Coordinate:
 
 def _nearest_m(lon: Floats, lat: Floats, targets: list[Coordinate]) -> Floats:
     """Distance of each place to the nearest target, infinite without targets [m]."""
-    nearest = np.full(len(lon), np.inf)
-    for target_lon, target_lat in targets:
-        distance = GEOD.inv(lon, lat, np.full_like(lon, target_lon), np.full_like(lat, target_lat))[2]
-        nearest = np.minimum(nearest, np.asarray(distance, dtype=np.float64))
-    return nearest
+    if not targets:
+        return np.full(len(lon), np.inf)
+    target = np.array(targets, dtype=np.float64)
+    # On a sphere the order may be another one than on the ellipsoid, but not by much.
+    k = min(NEAREST_ON_SPHERE, len(target))
+    _, near = cKDTree(_on_sphere(*target.T)).query(_on_sphere(lon, lat), k=k)
+    near = np.asarray(near, dtype=np.int64).reshape(len(lon) * k)
+    distance = GEOD.inv(np.repeat(lon, k), np.repeat(lat, k), target[near, 0], target[near, 1])[2]
+    return np.asarray(distance, dtype=np.float64).reshape(len(lon), k).min(axis=1)
+
+
+def _on_sphere(lon: Floats, lat: Floats) -> Floats:
+    """Points of a unit sphere, shape (place, 3)."""
+    lam, phi = np.radians(lon), np.radians(lat)
+    points: Floats = np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
+    return points

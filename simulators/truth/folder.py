@@ -22,6 +22,7 @@ TRUTH_FILE = "truth.jsonl"
 SAID_FILE = "said.jsonl"
 MESSAGES_FILE = "messages.gz"
 PICTURES_FOLDER = "pictures"
+SCORE_FILE = "score.json"
 
 
 class RunHeader(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,7 +92,7 @@ def begin_run(folder: Path, header: RunHeader, *, again: bool = False) -> None:
     OSError
         If it cannot be written.
     """
-    known = {HEADER_FILE, TRUTH_FILE, SAID_FILE, MESSAGES_FILE, PICTURES_FOLDER}
+    known = {HEADER_FILE, TRUTH_FILE, SAID_FILE, MESSAGES_FILE, SCORE_FILE, PICTURES_FOLDER}
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if HEADER_FILE in there and not again:
         raise RunError(f"{folder}: expected a new or empty folder, was one that holds a run")

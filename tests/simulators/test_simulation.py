@@ -33,8 +33,6 @@ from simulators.world.sky.climate import Climate
 from tests.simulators.playing import START, by_device, eventful, played, simulate
 from tests.simulators.valley import valley
 
-pytestmark = pytest.mark.xdist_group("simulation")  # for the runs that tests share
-
 REGISTRY = Registry.from_catalogue(valley())
 ENDPOINTS = set(range(len(Simulation(valley(), load_scenario("calm"), START).endpoints)))
 EVERYONE = {*REGISTRY.ids, *REGISTRY.centres}
