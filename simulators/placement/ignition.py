@@ -287,7 +287,8 @@ def _nearest_m(lon: Floats, lat: Floats, targets: list[Coordinate]) -> Floats:
     _, near = cKDTree(_on_sphere(*target.T)).query(_on_sphere(lon, lat), k=k)
     near = np.asarray(near, dtype=np.int64).reshape(len(lon) * k)
     distance = GEOD.inv(np.repeat(lon, k), np.repeat(lat, k), target[near, 0], target[near, 1])[2]
-    return np.asarray(distance, dtype=np.float64).reshape(len(lon), k).min(axis=1)
+    nearest: Floats = np.asarray(distance, dtype=np.float64).reshape(len(lon), k).min(axis=1)
+    return nearest
 
 
 def _on_sphere(lon: Floats, lat: Floats) -> Floats:
