@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from gwanje.embedded.postgres_cluster import free_port
 from gwanje.embedded.postmaster import clear_orphans
 from gwanje.embedded.supervise import PartSpec, PartStatus, ProcessPart, Supervisor
 from gwanje.errors import CommandError
-from gwanje.listener import bind
+from gwanje.listener import MQTT_VARIABLE, PAGE_VARIABLE, bind
 
 _POLL_S = 0.1
 _READY_S = 60.0
@@ -70,10 +71,27 @@ class Stack:
         CommandError
             If a part does not come up.
         """
-        bind(self.settings.host, self.settings.port).close()
+        with contextlib.ExitStack() as sockets:
+            listeners = self._listen(sockets)
+            await self._run(stopping, on_ready, on_change, listeners)
+
+    def _listen(self, sockets: contextlib.ExitStack) -> dict[str, socket.socket]:
+        """Bind what the system serves on, by the variable under which it gets it."""
+        listeners = {PAGE_VARIABLE: sockets.enter_context(bind(self.settings.host, self.settings.port))}
+        if not self.settings.mqtt_url:
+            mqtt = bind(self.settings.mqtt_host, self.settings.mqtt_port, f"{PREFIX}MQTT_PORT")
+            listeners[MQTT_VARIABLE] = sockets.enter_context(mqtt)
+        return listeners
+
+    async def _run(
+        self,
+        stopping: asyncio.Event,
+        on_ready: Callable[[str], None],
+        on_change: Callable[[PartStatus], None],
+        listeners: Mapping[str, socket.socket],
+    ) -> None:
         logs = log_folder(self.folder)
-        mqtt_port = self.settings.mqtt_port or free_port(None)
-        mqtt_url = self.settings.mqtt_url or f"mqtt://127.0.0.1:{mqtt_port}"
+        mqtt_url = self.settings.mqtt_url or f"mqtt://127.0.0.1:{listeners[MQTT_VARIABLE].getsockname()[1]}"
         specs: list[PartSpec] = []
         region_made = asyncio.Event()
         database = None
@@ -84,12 +102,13 @@ class Stack:
             ["serve"],
             lambda: {
                 f"{PREFIX}DATABASE_URL": self.settings.database_url if database is None else database.dsn,
-                f"{PREFIX}MQTT_PORT": str(mqtt_port),
+                **{variable: str(listener.fileno()) for variable, listener in listeners.items()},
             },
             self.settings,
             logs / "system.log",
             after=region_made,
             ready=self._page_answers,
+            hand_down=[listener.fileno() for listener in listeners.values()],
         )
         specs.append(PartSpec("system", system))
         if self.devices is not None:
@@ -145,6 +164,7 @@ class _Process:
         log: Path,
         after: asyncio.Event | None = None,
         ready: Callable[[], object] | None = None,
+        hand_down: Sequence[int] = (),
     ) -> None:
         self._arguments = arguments
         self._changes = changes
@@ -152,6 +172,7 @@ class _Process:
         self._log = log
         self._after = after
         self._ready = ready
+        self._hand_down = hand_down
         self._part: ProcessPart | None = None
 
     async def start(self) -> None:
@@ -162,6 +183,7 @@ class _Process:
             ready=self._ready,  # type: ignore[arg-type]
             log=self._log,
             environment={**child_environment(self._settings), **self._changes()},
+            hand_down=self._hand_down,
         )
         await self._part.start()
 

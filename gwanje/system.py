@@ -59,6 +59,8 @@ class System:
         Listening socket of the page.
     stopping
         Ends `run` when it is set; made anew when None.
+    mqtt_listener
+        Listening socket of the embedded broker; bound as the settings say when None.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class System:
         catalogue: Catalogue,
         listener: socket.socket,
         stopping: asyncio.Event | None = None,
+        mqtt_listener: socket.socket | None = None,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._listener = listener
         self._stopping = stopping or asyncio.Event()
+        self._mqtt_listener = mqtt_listener
         self._clock = clock_of(settings)
         self._skipped: Callable[[str, OversizePublish], None] = lambda _client, _report: None
 
@@ -144,6 +148,7 @@ class System:
             keepers=plan,
             limits=BrokerLimits(max_connections=allow_connections(BrokerLimits.max_connections)),
             on_oversize=self._note_skipped,
+            listener=self._mqtt_listener,
         )
         await broker.start()
         stack.push_async_callback(broker.stop)

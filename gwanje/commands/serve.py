@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 
 import structlog
 
@@ -13,7 +14,7 @@ from config.numbers import NumberError
 from config.settings import Settings
 from config.words import WordsError
 from gwanje.errors import CommandError, first_of
-from gwanje.listener import bind
+from gwanje.listener import MQTT_VARIABLE, PAGE_VARIABLE, bind, inherited
 from gwanje.logs import configure_logs
 from gwanje.regions import region_of
 from gwanje.running import run_until_signal, settings_from
@@ -71,10 +72,14 @@ def run(parsed: argparse.Namespace) -> int:
 async def _serve(settings: Settings, catalogue: Catalogue, stopping: asyncio.Event) -> None:
     if settings.mqtt_url:
         await check_reachable(settings.mqtt_url)
-    with bind(settings.host, settings.port) as listener:
+    with contextlib.ExitStack() as sockets:
+        listener = sockets.enter_context(inherited(PAGE_VARIABLE) or bind(settings.host, settings.port))
+        mqtt = inherited(MQTT_VARIABLE)
+        if mqtt is not None:
+            sockets.enter_context(mqtt)
         page = "{}:{}".format(*listener.getsockname()[:2])
 
         def ready(broker: str) -> None:
             log.info("system.ready", page=page, broker=broker)
 
-        await System(settings, catalogue, listener, stopping).run(ready)
+        await System(settings, catalogue, listener, stopping, mqtt).run(ready)

@@ -115,6 +115,7 @@ async def spawn(
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    hand_down: Sequence[int] = (),
 ) -> Child:
     """Start a child process that ends when this one does.
 
@@ -133,6 +134,8 @@ async def spawn(
         The whole environment of the child. None: the parent's.
     cwd
         Working directory. None: the parent's.
+    hand_down
+        File descriptors that the child has under the same numbers.
 
     Raises
     ------
@@ -161,7 +164,7 @@ async def spawn(
             stderr=output,
             env=variables,
             cwd=cwd,
-            pass_fds=(reading,),
+            pass_fds=(reading, *hand_down),
             start_new_session=True,
         )
     except BaseException:

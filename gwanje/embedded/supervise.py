@@ -221,7 +221,7 @@ class ProcessPart:
     ready
         Awaited after the process is started; returns once it is ready, raises when it is not. Cut short when the
         process ends before.
-    watches, stops, log, environment
+    watches, stops, log, environment, hand_down
         As for `gwanje.embedded.lifeline.spawn`.
     """
 
@@ -234,6 +234,7 @@ class ProcessPart:
         stops: Sequence[Stop] = GENTLE_STOP,
         log: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        hand_down: Sequence[int] = (),
     ) -> None:
         self._command = tuple(command)
         self._ready = ready
@@ -241,6 +242,7 @@ class ProcessPart:
         self._stops = tuple(stops)
         self._log = log
         self._environment = environment
+        self._hand_down = tuple(hand_down)
         self._child: Child | None = None
 
     @property
@@ -260,7 +262,12 @@ class ProcessPart:
         """
         await self.stop()
         child = await spawn(
-            self._command, watches=self._watches, stops=self._stops, log=self._log, environment=self._environment
+            self._command,
+            watches=self._watches,
+            stops=self._stops,
+            log=self._log,
+            environment=self._environment,
+            hand_down=self._hand_down,
         )
         self._child = child
         if self._ready is None:

@@ -57,6 +57,8 @@ class Broker:
         Bounds; see `BrokerLimits`.
     on_oversize
         Called with client identifier and report for each message above the packet limit.
+    listener
+        Socket that listens already, in place of host and port; it stays open when the broker stops.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Broker:
         keepers: Mapping[str, Sequence[tuple[str, int]]] | None = None,
         limits: BrokerLimits | None = None,
         on_oversize: Callable[[str, OversizePublish], None] | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
         if (username is None) != (password is None):
             raise ValueError("username, password: expected both or neither, was one of them")
@@ -83,6 +86,7 @@ class Broker:
         self.topics = TopicTable()
         self._host = host
         self._port = port
+        self._given = listener
         self._credentials = None if username is None or password is None else (username.encode(), password.encode())
         self._on_oversize = on_oversize
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -125,7 +129,9 @@ class Broker:
         self._loop = asyncio.get_running_loop()
         self._listening = True
         try:
-            self._server = await self._loop.create_server(lambda: Peer(self), self._host, self._port, backlog=512)
+            # The server closes what it is given: it gets a duplicate.
+            where = {"sock": self._given.dup()} if self._given else {"host": self._host, "port": self._port}
+            self._server = await self._loop.create_server(lambda: Peer(self), backlog=512, **where)
         except OSError as error:
             raise MqttUnavailable(
                 f"the embedded MQTT broker cannot listen on {self._host}:{self._port} ({describe(error)}): "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.fix_system import Running, free_port
+from tests.fix_system import Running
 from tests.gwanje.polling import eventually
 
 pytestmark = pytest.mark.integration
@@ -25,7 +26,7 @@ class Up:
     """``gwanje up`` on a small region, and every process that belongs to it."""
 
     def __init__(self, folder: Path, region_folder: Path, scenario: str = "calm", *more: str) -> None:
-        self.running = Running(free_port(), 0)
+        self.running = Running(0, 0)
         self.output = folder / "up.log"
         self._arguments = ["--region", str(region_folder), "--data-dir", str(folder / "data"), "--scenario", scenario]
         self._arguments += more
@@ -36,12 +37,13 @@ class Up:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GWANJE_")}
         with self.output.open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gwanje", "up", "--port", str(self.running.port), *self._arguments),
+                *(sys.executable, "-m", "gwanje", "up", "--port", "0", *self._arguments),
                 env=environment,
                 stdout=output,
                 stderr=output,
             )
-        await eventually(lambda: "ready in" in self.said, "ready", 60.0)
+        await eventually(lambda: "citizens" in self.said, "ready", 60.0)
+        self.running = Running(int(re.findall(r"dashboard  http://127\.0\.0\.1:(\d+)", self.said)[0]), 0)
 
     @property
     def said(self) -> str:
@@ -65,6 +67,12 @@ class Up:
                     found.append(process)
         return found
 
+    async def leave(self) -> None:
+        """Kill what still runs."""
+        if self._process is not None and self._process.returncode is None:
+            await self.end(signal.SIGKILL)
+        await eventually(lambda: not self.processes(), "no process left", 30.0)
+
     async def end(self, number: signal.Signals) -> int:
         assert self._process is not None
         if self._process.returncode is None:
@@ -81,10 +89,13 @@ async def up(tmp_path: Path, region_folder: Path) -> AsyncIterator[Up]:
 
 @contextlib.asynccontextmanager
 async def gone_afterwards(made: Up) -> AsyncIterator[Up]:
-    yield made
-    if made._process is not None and made._process.returncode is None:
-        await made.end(signal.SIGKILL)
-    await eventually(lambda: not made.processes(), "no process left", 30.0)
+    try:
+        yield made
+    finally:
+        # Shown by pytest when the test failed: the temporary folder may be gone by then.
+        for log in (made.output, *sorted(made.output.parent.glob("data/**/logs/*.log"))):
+            sys.stderr.write(f"--- {log.name}\n{log.read_text(errors='replace')[-3_000:]}\n")
+        await made.leave()
 
 
 async def test_it_comes_up_answers_and_leaves_nothing_behind_however_it_ends(up: Up) -> None:
@@ -122,6 +133,9 @@ async def test_a_part_that_dies_comes_back_without_the_others(up: Up) -> None:
     served = next(process for process in up.processes() if process.cmdline()[-1:] == ["serve"] and _is_python(process))
     served.kill()
     await eventually(lambda: "system     restarting: was killed by SIGKILL" in up.said, "the restart said")
+    # What listens is kept meanwhile: who comes now waits for the new process instead of being turned away.
+    async with up.running.http() as http:
+        assert (await http.get("/healthz")).status_code == 200
     await eventually(lambda: up.said.count("system     up") == 2, "the system up again", 40.0)
     async with up.running.page() as view:
         await eventually(
