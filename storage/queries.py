@@ -115,6 +115,30 @@ async def latest_readings(
     return await _fetch_columns(connection, SERIES[series], statement)
 
 
+async def newest_times(connection: Connection) -> dict[int, int]:
+    """Return when each device last spoke for itself, over its series and its events.
+
+    One look into an index for each device and table, whatever the tables hold.
+
+    Returns
+    -------
+    dict of int to int
+        Newest device time by device key, in whole microseconds; devices of which nothing is stored are not in it.
+        [ns since 1970-01-01T00:00:00Z]
+    """
+    newest: dict[int, int] = {}
+    for kind, table in (*SERIES_OF_KIND.items(), (None, "device_event")):
+        statement = sql.SQL(
+            "SELECT d.key, (extract(epoch FROM newest.time) * 1000000)::bigint FROM gwanje.device d CROSS JOIN LATERAL"
+            " (SELECT time FROM {table} WHERE device = d.key AND isfinite(time) ORDER BY time DESC LIMIT 1) AS newest"
+            " WHERE {kind}::text IS NULL OR d.kind = {kind}"
+        ).format(table=sql.Identifier("gwanje", table), kind=sql.Literal(kind))
+        cursor = await connection.execute(statement, prepare=False)
+        for key, time_us in await cursor.fetchall():
+            newest[key] = max(time_us * 1000, newest.get(key, time_us * 1000))
+    return newest
+
+
 async def dead_letters(connection: Connection, limit: int = 100) -> list[DeadLetterRow]:
     """Return the newest dead letters first."""
     cursor = await connection.execute(

@@ -10,10 +10,11 @@ from typing import Literal
 
 import psycopg
 
+from storage.checkpoints import Ledger, save_checkpoints
 from storage.database import Connection
 from storage.errors import DatabaseUnavailable
 from storage.writer_batches import BatchQueue, Priority, WriteBatch
-from storage.writer_rows import Rows, refuses_data, write_rows, write_rows_apart
+from storage.writer_rows import Rows, Written, checkpoints_of, refuses_data, write_rows, write_rows_apart
 
 WriterState = Literal["up", "degraded", "down"]
 
@@ -35,6 +36,8 @@ class WriterStatus:
         Why it is not up; None when it is.
     rows_written, rows_refused
         Since the start; a refused row was stored as a dead letter.
+    rows_repeated
+        Late rows since the start that were stored already.
     rows_dropped
         Telemetry rows that gave way since the start.
     rows_waiting
@@ -47,6 +50,7 @@ class WriterStatus:
     reason: str | None = "not connected yet"
     rows_written: int = 0
     rows_refused: int = 0
+    rows_repeated: int = 0
     rows_dropped: int = 0
     rows_waiting: int = 0
     transactions: int = 0
@@ -86,6 +90,7 @@ class Writer:
         self._queue = BatchQueue(queue_rows, plenty_rows=group_rows)
         self._status = WriterStatus()
         self._closing = asyncio.Event()
+        self._ledger = Ledger()
 
     @property
     def status(self) -> WriterStatus:
@@ -102,7 +107,8 @@ class Writer:
     async def put(self, batch: WriteBatch) -> bool:
         """Hand over a batch; return False when it was dropped.
 
-        Never waits for telemetry. Waits for hazards as long as the queue is full of hazards.
+        Never waits for telemetry. Waits for hazards, and for batches with a checkpoint, as long as the queue is full of
+        such.
         """
         return await self._queue.put(batch)
 
@@ -115,6 +121,7 @@ class Writer:
         """Write until `close` or cancellation.
 
         A group that was not committed is written again after a reconnection; `on_durable` is called after the commit.
+        When nobody knows whether it was, its checkpoint tells; a group without one may then be there twice.
         """
         group: list[WriteBatch] = []
         delay_s = _FIRST_DELAY_S
@@ -148,27 +155,39 @@ class Writer:
         return await self._queue.take(self._group_rows)
 
     async def _commit(self, connection: Connection, group: list[WriteBatch]) -> None:
-        n_refused = 0
-        try:
-            async with connection.transaction():
-                await write_rows(connection, Rows.of(group))
-        except (psycopg.Error, ValueError, TypeError, OverflowError) as error:
-            if not refuses_data(error):
-                raise
-            async with connection.transaction():
-                n_refused = await write_rows_apart(connection, Rows.of(group, join=False), self._now)
+        checkpoints = checkpoints_of(group)
+        if await self._ledger.is_stored(connection, checkpoints):
+            written = Written(0, 0)
+        else:
+            written = await self._write(connection, group)
+        self._ledger.stored(checkpoints)
         before = self._status
         self._status = replace(
             before,
             state="up",
             reason=None,
-            rows_written=before.rows_written + sum(batch.n_row for batch in group) - n_refused,
-            rows_refused=before.rows_refused + n_refused,
+            rows_written=before.rows_written + sum(batch.n_row for batch in group) - sum(written),
+            rows_refused=before.rows_refused + written.n_refused,
+            rows_repeated=before.rows_repeated + written.n_repeated,
             transactions=before.transactions + 1,
         )
         for batch in group:
             if batch.on_durable is not None:
                 batch.on_durable()
+
+    async def _write(self, connection: Connection, group: list[WriteBatch]) -> Written:
+        checkpoints = checkpoints_of(group)
+        try:
+            async with connection.transaction():
+                written = await write_rows(connection, Rows.of(group))
+                await save_checkpoints(connection, checkpoints, self._now())
+        except (psycopg.Error, ValueError, TypeError, OverflowError) as error:
+            if not refuses_data(error):
+                raise
+            async with connection.transaction():
+                written = await write_rows_apart(connection, Rows.of(group, join=False), self._now)
+                await save_checkpoints(connection, checkpoints, self._now())
+        return written
 
     def _lost(self, connection: Connection | None, error: Exception) -> None:
         reason = " ".join(str(error).split()) or type(error).__name__

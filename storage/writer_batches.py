@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from storage.checkpoints import Checkpoint
 from storage.series import SeriesRows
 
 PAYLOAD_BYTES = 4096
@@ -95,6 +96,13 @@ class WriteBatch:
 
     Attributes
     ----------
+    series, events
+        Rows that are new for certain; they are appended without a look.
+    late, late_events
+        Rows that may be in the tables already; each is stored unless one of the same key is, see `storage.late`.
+    checkpoint
+        How far a journal is contained in the tables once this batch is. Such batches are never dropped, and are
+        committed in the order in which they were put; their positions in one journal rise.
     on_durable
         Called once all of them are committed (a row that the database refuses counts as stored with its dead letter).
     on_dropped
@@ -104,6 +112,9 @@ class WriteBatch:
     series: tuple[SeriesRows, ...] = ()
     events: tuple[DeviceEvent, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
+    late: tuple[SeriesRows, ...] = ()
+    late_events: tuple[DeviceEvent, ...] = ()
+    checkpoint: Checkpoint | None = None
     priority: Priority = Priority.TELEMETRY
     on_durable: Callable[[], None] | None = None
     on_dropped: Callable[[], None] | None = None
@@ -111,13 +122,20 @@ class WriteBatch:
     @property
     def n_row(self) -> int:
         """Number of rows."""
-        return sum(len(rows) for rows in self.series) + len(self.events) + len(self.dead_letters)
+        n_event = len(self.events) + len(self.late_events) + len(self.dead_letters)
+        return sum(len(rows) for rows in (*self.series, *self.late)) + n_event
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether the batch may be dropped."""
+        return self.priority is Priority.TELEMETRY and self.checkpoint is None
 
 
 class BatchQueue:
     """Batches waiting for the store, bounded by rows.
 
-    Hazard batches go first and are never dropped; when they need room, the oldest telemetry gives way.
+    Hazard batches and those with a checkpoint go first, in their order, and are never dropped; when they need room, the
+    oldest telemetry gives way.
 
     Parameters
     ----------
@@ -132,6 +150,7 @@ class BatchQueue:
         self._waiting: Mapping[Priority, deque[WriteBatch]] = {priority: deque() for priority in Priority}
         self._rows = 0
         self._room = asyncio.Condition()
+        self._turn = asyncio.Lock()  # whoever waits for room is not overtaken: checkpoints come in their order
         self._plenty_rows = plenty_rows
         self._closed = False
         self.arrived = asyncio.Event()
@@ -149,17 +168,16 @@ class BatchQueue:
         return min(1.0, self._rows / self._max_rows)
 
     async def put(self, batch: WriteBatch) -> bool:
-        """Add a batch; return False when it was dropped. Waits only for hazards that do not fit."""
-        if batch.priority is Priority.TELEMETRY:
-            if not self._makes_room(batch):
-                self._drop(batch)
-                return False
-        else:
-            async with self._room:
+        """Add a batch; return False when it was dropped. Waits only for one that does not fit and does not give way."""
+        if not batch.gives_way:
+            async with self._turn, self._room:
                 await self._room.wait_for(lambda: self._makes_room(batch))
-        self._waiting[batch.priority].append(batch)
-        self._rows += _cost(batch)
-        self._signal()
+                self._add(Priority.HAZARD, batch)
+            return True
+        if not self._makes_room(batch):
+            self._drop(batch)
+            return False
+        self._add(Priority.TELEMETRY, batch)
         return True
 
     def close(self) -> None:
@@ -182,6 +200,11 @@ class BatchQueue:
         async with self._room:
             self._room.notify_all()
         return taken
+
+    def _add(self, priority: Priority, batch: WriteBatch) -> None:
+        self._waiting[priority].append(batch)
+        self._rows += _cost(batch)
+        self._signal()
 
     def _signal(self) -> None:
         for event, wanted in ((self.arrived, self._rows > 0), (self.plenty, self._rows >= self._plenty_rows)):

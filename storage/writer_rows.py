@@ -1,23 +1,23 @@
-"""Putting rows into the tables: COPY, and the search for the rows that the database refuses."""
+"""Putting rows into the tables, and the search for the rows that the database refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 import psycopg
-from psycopg import sql
 
-from storage.copy import build_copy
+from storage.checkpoints import Checkpoint
 from storage.database import Connection
-from storage.series import SERIES, SERIES_NAMES, SeriesRows, join_rows
+from storage.late import insert_late_events, insert_late_series
+from storage.series import SERIES_NAMES, SeriesRows, join_rows
 from storage.writer_batches import DeadLetter, DeviceEvent, WriteBatch, event_payload
+from storage.writer_copy import copy_dead_letters, copy_events, copy_series
 
-_EVENT_COPY = "COPY gwanje.device_event (time, received, device, kind, stream, seq, payload) FROM STDIN"
-_DEAD_LETTER_COPY = "COPY gwanje.dead_letter (received, topic, device, field, problem, size_bytes, payload) FROM STDIN"
 _DATA_CLASSES = ("22", "23", "54")
 """SQLSTATE classes that a row causes: data exception, integrity constraint, program limit."""
 
@@ -29,17 +29,40 @@ class Rows:
     series: list[SeriesRows] = field(default_factory=list)
     events: list[DeviceEvent] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    late: list[SeriesRows] = field(default_factory=list)
+    late_events: list[DeviceEvent] = field(default_factory=list)
 
     @classmethod
     def of(cls, batches: Sequence[WriteBatch], *, join: bool = True) -> Rows:
         """Gather the rows of some batches, with one block for each series or one for each of the batches."""
-        blocks = [rows for batch in batches for rows in batch.series if len(rows)]
-        by_name = [[rows for rows in blocks if rows.name == name] for name in SERIES_NAMES]
+        gathered = _joined if join else _filled
         return cls(
-            [join_rows(rows) for rows in by_name if rows] if join else blocks,
+            gathered([rows for batch in batches for rows in batch.series]),
             [event for batch in batches for event in batch.events],
             [letter for batch in batches for letter in batch.dead_letters],
+            gathered([rows for batch in batches for rows in batch.late]),
+            [event for batch in batches for event in batch.late_events],
         )
+
+
+class Written(NamedTuple):
+    """What became of rows that are not in the tables because of this transaction.
+
+    Attributes
+    ----------
+    n_refused
+        Rows that the database refuses; each is a dead letter now.
+    n_repeated
+        Late rows that were there already.
+    """
+
+    n_refused: int
+    n_repeated: int
+
+
+def checkpoints_of(batches: Sequence[WriteBatch]) -> list[Checkpoint]:
+    """Return the checkpoints of some batches, in their order."""
+    return [batch.checkpoint for batch in batches if batch.checkpoint is not None]
 
 
 def refuses_data(error: Exception) -> bool:
@@ -49,17 +72,23 @@ def refuses_data(error: Exception) -> bool:
     return isinstance(error, ValueError | TypeError | OverflowError | psycopg.DataError)
 
 
-async def write_rows(connection: Connection, rows: Rows) -> None:
-    """Write all rows by COPY, inside the caller's transaction."""
+async def write_rows(connection: Connection, rows: Rows) -> Written:
+    """Write all rows, inside the caller's transaction: the late ones last, as they are compared with the others."""
+    n_repeated = 0
     for block in rows.series:
-        await _copy_series(connection, block)
+        await copy_series(connection, block)
     if rows.events:
-        await _copy_events(connection, rows.events)
+        await copy_events(connection, rows.events)
+    for block in rows.late:
+        n_repeated += await insert_late_series(connection, block)
+    if rows.late_events:
+        n_repeated += await insert_late_events(connection, rows.late_events)
     if rows.dead_letters:
-        await _copy_dead_letters(connection, rows.dead_letters)
+        await copy_dead_letters(connection, rows.dead_letters)
+    return Written(0, n_repeated)
 
 
-async def write_rows_apart(connection: Connection, rows: Rows, now: Callable[[], datetime]) -> int:
+async def write_rows_apart(connection: Connection, rows: Rows, now: Callable[[], datetime]) -> Written:
     """Write rows of which some are refused: those become dead letters, the others are stored.
 
     Parameters
@@ -70,27 +99,44 @@ async def write_rows_apart(connection: Connection, rows: Rows, now: Callable[[],
         What to write.
     now
         Time of arrival for dead letters of series rows, which have none that can be trusted.
-
-    Returns
-    -------
-    int
-        How many rows were refused.
     """
     refused: list[DeadLetter] = []
+    repeated: list[int] = []
+
+    async def series(block: SeriesRows) -> None:
+        await copy_series(connection, block)
+
+    async def events(some: Sequence[DeviceEvent]) -> None:
+        await copy_events(connection, some)
+
+    async def late(block: SeriesRows) -> None:
+        repeated.append(await insert_late_series(connection, block))
+
+    async def late_events(some: Sequence[DeviceEvent]) -> None:
+        repeated.append(await insert_late_events(connection, some))
+
     for block in rows.series:
-        refused += await _series_apart(connection, block, now)
-    refused += await _events_apart(connection, rows.events)
+        refused += await _series_apart(connection, block, series, now)
+    refused += await _events_apart(connection, rows.events, events)
+    for block in rows.late:
+        refused += await _series_apart(connection, block, late, now)
+    refused += await _events_apart(connection, rows.late_events, late_events)
     letters = [*rows.dead_letters, *refused]
     if letters:
-        await _copy_dead_letters(connection, letters)
-    return len(refused)
+        await copy_dead_letters(connection, letters)
+    return Written(len(refused), sum(repeated))
 
 
-async def _series_apart(connection: Connection, block: SeriesRows, now: Callable[[], datetime]) -> list[DeadLetter]:
+async def _series_apart(
+    connection: Connection,
+    block: SeriesRows,
+    write: Callable[[SeriesRows], Awaitable[None]],
+    now: Callable[[], datetime],
+) -> list[DeadLetter]:
     """Write a block, halving it as long as the database refuses it."""
     try:
         async with connection.transaction():
-            await _copy_series(connection, block)
+            await write(block)
     except (psycopg.Error, ValueError, TypeError, OverflowError) as error:
         if not refuses_data(error):
             raise
@@ -99,16 +145,18 @@ async def _series_apart(connection: Connection, block: SeriesRows, now: Callable
     else:
         return []
     middle = len(block) // 2
-    first = await _series_apart(connection, block.part(0, middle), now)
-    return first + await _series_apart(connection, block.part(middle, len(block)), now)
+    first = await _series_apart(connection, block.part(0, middle), write, now)
+    return first + await _series_apart(connection, block.part(middle, len(block)), write, now)
 
 
-async def _events_apart(connection: Connection, events: Sequence[DeviceEvent]) -> list[DeadLetter]:
+async def _events_apart(
+    connection: Connection, events: Sequence[DeviceEvent], write: Callable[[Sequence[DeviceEvent]], Awaitable[None]]
+) -> list[DeadLetter]:
     if not events:
         return []
     try:
         async with connection.transaction():
-            await _copy_events(connection, events)
+            await write(events)
     except (psycopg.Error, ValueError, TypeError, OverflowError) as error:
         if not refuses_data(error):
             raise
@@ -117,41 +165,17 @@ async def _events_apart(connection: Connection, events: Sequence[DeviceEvent]) -
     else:
         return []
     middle = len(events) // 2
-    first = await _events_apart(connection, events[:middle])
-    return first + await _events_apart(connection, events[middle:])
+    first = await _events_apart(connection, events[:middle], write)
+    return first + await _events_apart(connection, events[middle:], write)
 
 
-async def _copy_series(connection: Connection, block: SeriesRows) -> None:
-    columns = SERIES[block.name]
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier("gwanje", block.name), sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-    )
-    payload = build_copy(columns, block.columns)
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(payload)
+def _filled(blocks: Sequence[SeriesRows]) -> list[SeriesRows]:
+    return [rows for rows in blocks if len(rows)]
 
 
-async def _copy_events(connection: Connection, events: Sequence[DeviceEvent]) -> None:
-    async with connection.cursor() as cursor, cursor.copy(_EVENT_COPY) as copy:
-        for event in events:
-            row = (event.time, event.received, event.device, event.kind, event.stream, event.seq)
-            await copy.write_row((*row, event_payload(event).decode("utf-8")))
-
-
-async def _copy_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    async with connection.cursor() as cursor, cursor.copy(_DEAD_LETTER_COPY) as copy:
-        for letter in letters:
-            await copy.write_row(
-                (
-                    letter.received,
-                    letter.topic,
-                    letter.device,
-                    letter.field,
-                    letter.problem,
-                    letter.size_bytes,
-                    letter.payload,
-                )
-            )
+def _joined(blocks: Sequence[SeriesRows]) -> list[SeriesRows]:
+    by_name = [[rows for rows in _filled(blocks) if rows.name == name] for name in SERIES_NAMES]
+    return [join_rows(rows) for rows in by_name if rows]
 
 
 def _refused_series(block: SeriesRows, error: Exception, received: datetime) -> DeadLetter:

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.integration
 
 TABLES = {
     "alert", "audit", "citizen_epoch", "citizen_log", "dead_letter", "device", "device_event", "finding",
-    "finding_change", "migration", "outbox", "series", "situation", "slope_reading", "vds_lane", "weather_reading",
+    "finding_change", "journal_checkpoint", "migration", "outbox", "series", "situation", "slope_reading", "vds_lane",
+    "weather_reading",
 }  # fmt: skip
 
 
