@@ -75,7 +75,7 @@ async def readings(
         until=sql.SQL("'infinity'") if until is None else sql.Literal(until),
         limit=sql.Literal(limit),
     )
-    columns = await _fetch_columns(connection, SERIES[series], statement)
+    columns = await fetch_columns(connection, SERIES[series], statement)
     return Readings(device, kind, {name: values[::-1] for name, values in columns.items()})
 
 
@@ -90,7 +90,7 @@ async def readings_since(connection: Connection, series: SeriesName, since: date
     statement = sql.SQL("SELECT {columns} FROM {table} WHERE time >= {since} ORDER BY time, device").format(
         columns=_names(SERIES[series]), table=sql.Identifier("gwanje", series), since=sql.Literal(since)
     )
-    return await _fetch_columns(connection, SERIES[series], statement)
+    return await fetch_columns(connection, SERIES[series], statement)
 
 
 async def latest_readings(
@@ -112,7 +112,7 @@ async def latest_readings(
         table=sql.Identifier("gwanje", series),
         since=sql.Literal(since),
     )
-    return await _fetch_columns(connection, SERIES[series], statement)
+    return await fetch_columns(connection, SERIES[series], statement)
 
 
 async def newest_times(connection: Connection) -> dict[int, int]:
@@ -209,10 +209,16 @@ def _names(columns: Sequence[Column]) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
 
 
-async def _fetch_columns(
+async def fetch_columns(
     connection: Connection, columns: Sequence[Column], statement: sql.Composed
 ) -> dict[str, NDArray[np.generic]]:
-    """Run a query of never-null columns through a binary COPY, which numpy reads without a step per row."""
+    """Run a query of never-null columns through a binary COPY, which numpy reads without a step per row.
+
+    Raises
+    ------
+    ValueError
+        If a value is NULL, or a time is outside of 1677 to 2262.
+    """
     copying = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(statement)
     payload = bytearray()
     async with connection.cursor() as cursor, cursor.copy(copying) as copy:

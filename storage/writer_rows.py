@@ -14,6 +14,7 @@ import psycopg
 from storage.checkpoints import Checkpoint
 from storage.database import Connection
 from storage.late import insert_late_events, insert_late_series
+from storage.rollup_marks import mark_buckets
 from storage.series import SERIES_NAMES, SeriesRows, join_rows
 from storage.writer_batches import DeadLetter, DeviceEvent, WriteBatch, event_payload
 from storage.writer_copy import copy_dead_letters, copy_events, copy_series
@@ -85,6 +86,7 @@ async def write_rows(connection: Connection, rows: Rows) -> Written:
         n_repeated += await insert_late_events(connection, rows.late_events)
     if rows.dead_letters:
         await copy_dead_letters(connection, rows.dead_letters)
+    await mark_buckets(connection, (*rows.series, *rows.late))
     return Written(0, n_repeated)
 
 
@@ -124,6 +126,7 @@ async def write_rows_apart(connection: Connection, rows: Rows, now: Callable[[],
     letters = [*rows.dead_letters, *refused]
     if letters:
         await copy_dead_letters(connection, letters)
+    await mark_buckets(connection, (*rows.series, *rows.late))
     return Written(len(refused), sum(repeated))
 
 

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.integration
 
 TABLES = {
     "alert", "audit", "citizen_epoch", "citizen_log", "dead_letter", "device", "device_event", "finding",
-    "finding_change", "journal_checkpoint", "migration", "outbox", "series", "situation", "slope_reading", "vds_lane",
-    "weather_reading",
+    "finding_change", "journal_checkpoint", "migration", "outbox", "rollup_mark", "series", "situation", "slope_hour",
+    "slope_reading", "vds_5min", "vds_hour", "vds_lane", "vds_profile", "weather_hour", "weather_reading",
 }  # fmt: skip
 
 
