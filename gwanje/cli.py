@@ -20,6 +20,8 @@ COMMANDS = {
     "score": "what was said in a run held against what happened",
     "picture": "plots of a recorded run: flow and density, time and space, slopes, fire",
     "sumo": "the loop detectors of a SUMO simulation as detection stations",
+    "backup": "all that the database holds into one file, while everything goes on",
+    "restore": "a backup into an empty database",
     "region": "check or generate a region folder",
     "protocol": "write the published protocol: JSON Schemas and the AsyncAPI document",
     "bench": "run a benchmark and print its figures as JSON",

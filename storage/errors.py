@@ -2,6 +2,7 @@
 
 ``StorageError``
     ├── ``DatabaseUnavailable`` — no connection; try again later.
+    ├── ``BackupError`` — a backup cannot be made, read or restored.
     ├── ``MigrationError`` — the schema is not what this version of the code expects.
     ├── ``VersionConflict`` — somebody else changed the row first.
     └── ``SlowClient`` — a subscriber of the live view fell too far behind.
@@ -16,6 +17,10 @@ class StorageError(Exception):
 
 class DatabaseUnavailable(StorageError):  # noqa: N818  it is a condition, and named so across the project
     """The database cannot be reached; the text is one line and holds no password."""
+
+
+class BackupError(StorageError):
+    """A backup cannot be made, read or restored; the text is one line, and nothing was changed."""
 
 
 class MigrationError(StorageError):

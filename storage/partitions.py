@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from psycopg import sql
@@ -49,10 +50,49 @@ async def ensure_partitions(connection: Connection, now: datetime) -> list[str]:
     made = []
     for name, time_column, step in await cursor.fetchall():
         for start, end in _daily(now) if step == "day" else _monthly(now):
-            table = f"{name}_p{start:%Y%m%d}" if step == "day" else f"{name}_p{start:%Y%m}"
+            table = _table_of(name, step, start)
             if await _make(connection, name, time_column, table, start, end):
                 made.append(table)
     return made
+
+
+async def make_partitions(connection: Connection, series: str, starts: Iterable[datetime]) -> list[str]:
+    """Make the partitions that begin at some times, to fill them from elsewhere.
+
+    Parameters
+    ----------
+    connection
+        In autocommit mode.
+    series
+        Its name; one that is unknown here has no partitions.
+    starts
+        Aware; the day or month that each lies in is meant.
+
+    Returns
+    -------
+    list of str
+        As `ensure_partitions`.
+    """
+    cursor = await connection.execute(
+        "SELECT time_column, step FROM gwanje.series WHERE method = 'native' AND name = %s", [series]
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return []
+    time_column, step = row
+    made = []
+    for time in starts:
+        start = time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        start = start.replace(day=1) if step == "month" else start
+        end = _months_later(start, 1) if step == "month" else start + timedelta(days=1)
+        table = _table_of(series, step, start)
+        if await _make(connection, series, time_column, table, start, end):
+            made.append(table)
+    return made
+
+
+def _table_of(series: str, step: str, start: datetime) -> str:
+    return f"{series}_p{start:%Y%m%d}" if step == "day" else f"{series}_p{start:%Y%m}"
 
 
 async def _make(

@@ -38,7 +38,10 @@ async def test_days_and_months_ahead_are_made_once(connection: Connection) -> No
         "vds_lane_p20261229", "vds_lane_p20261230", "vds_lane_p20261231", "vds_lane_p20270101", "vds_lane_p20270102",
         "vds_lane_p20270103", "vds_lane_p20270104", "vds_lane_p20270105", "vds_lane_p20270106",
     ]  # fmt: skip
-    assert [name for name in made if name.startswith("slope")] == ["slope_reading_p202612", "slope_reading_p202701"]
+    assert [name for name in made if name.startswith("slope_reading")] == [
+        "slope_reading_p202612",
+        "slope_reading_p202701",
+    ]
     assert await ensure_partitions(connection, datetime(2026, 12, 30, 23, 30, tzinfo=UTC)) == []
 
 
