@@ -129,7 +129,8 @@ async def test_chunks_are_packed_where_the_server_can(connection: Connection) ->
     assert len(await ages(connection, "vds_lane")) == 4
     # A late row finds its like in what is packed, and a new one its place beside it.
     late = series_rows("vds_lane", 2, time=NOW_NS - np.array([int(2.95 * DAY_NS), int(2.9 * DAY_NS)]))
-    written = await write_rows(connection, Rows.of([WriteBatch(late=(late,))]))
+    async with connection.transaction():
+        written = await write_rows(connection, Rows.of([WriteBatch(late=(late,))]))
     assert written.n_repeated == 1
     assert len(await ages(connection, "vds_lane")) == 5
     again = await apply_retention(connection, NOW + timedelta(hours=13), replace(POLICY, detector_days=9))
