@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from psycopg import sql
 
 from storage.database import Connection
@@ -16,6 +18,11 @@ BACK_MONTHS = 0
 AHEAD_MONTHS = 1
 
 _LOCK = 0x6777616E6A66
+_BLOCK_INDEXES = """
+SELECT x.indexrelid::regclass::text FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid
+JOIN pg_am a ON a.oid = c.relam JOIN pg_inherits h ON h.inhrelid = x.indrelid
+WHERE h.inhparent = %s::regclass AND a.amname = 'brin' AND pg_relation_size(x.indrelid) > 0
+"""
 _EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
 
 
@@ -89,6 +96,27 @@ async def make_partitions(connection: Connection, series: str, starts: Iterable[
         if await _make(connection, series, time_column, table, start, end):
             made.append(table)
     return made
+
+
+async def summarize_blocks(connection: Connection, series: str) -> None:
+    """Let the index by time know what was written last; until then, a search by time reads all blocks it knows not.
+
+    A vacuum does it too, but not within the minute. A partition that is being vacuumed is left out.
+
+    Parameters
+    ----------
+    connection
+        In autocommit mode.
+    series
+        Its name.
+    """
+    cursor = await connection.execute(_BLOCK_INDEXES, [f"gwanje.{series}"])
+    for (index,) in await cursor.fetchall():
+        # Waiting for longer would end an automatic vacuum, and then none would ever come to its end.
+        with contextlib.suppress(psycopg.errors.LockNotAvailable):
+            async with connection.transaction():
+                await connection.execute("SELECT set_config('lock_timeout', '100ms', true)")
+                await connection.execute("SELECT brin_summarize_new_values(%s::regclass)", [index])
 
 
 def _table_of(series: str, step: str, start: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import LiteralString, NamedTuple
 from psycopg import sql
 
 from storage.database import Connection
+from storage.partitions import summarize_blocks
 from storage.rollup_marks import BUCKET_S, HOUR_S
 
 MARKS_AT_ONCE = 2_000
@@ -171,6 +172,7 @@ async def update_rollups(connection: Connection, now: datetime, oldest: datetime
         await connection.execute("DELETE FROM gwanje.rollup_mark WHERE bucket < %s", [oldest])
     n_bucket = 0
     for series in _STEP_S:
+        await summarize_blocks(connection, series)
         while True:
             done = await _compute_some(connection, series, now)
             if not done:

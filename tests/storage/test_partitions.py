@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from storage.database import Connection
-from storage.partitions import ensure_partitions
+from storage.partitions import ensure_partitions, summarize_blocks
 from storage.queries import readings_since
 from storage.writer_batches import WriteBatch
 from storage.writer_rows import Rows, write_rows
@@ -74,3 +76,28 @@ async def test_new_rows_go_to_their_partition_and_use_its_indexes(connection: Co
 async def test_naive_time_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="now: expected an aware time"):
         await ensure_partitions(connection, NOW.replace(tzinfo=None))
+
+
+async def test_search_by_time_reads_few_blocks_right_after_writing(connection: Connection) -> None:
+    await ensure_partitions(connection, NOW)
+    await write_rows(connection, Rows.of([WriteBatch(series=(series_rows("vds_lane", 40_000),))]))
+    query = (
+        b"EXPLAIN (ANALYZE, FORMAT JSON) SELECT count(*) FROM gwanje.vds_lane"
+        b" WHERE time >= '2026-07-01 12:00Z' AND time < '2026-07-01 12:01Z'"
+    )
+    await connection.execute(b"SET enable_seqscan = off")
+
+    async def reread() -> int:
+        row = await (await connection.execute(query)).fetchone()
+        assert row is not None
+        return sum(plan.get("Rows Removed by Index Recheck", 0) for plan in plans_of(row[0][0]["Plan"]))
+
+    assert await reread() > 39_000
+    await summarize_blocks(connection, "vds_lane")
+    assert await reread() < 20_000
+
+
+def plans_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", []):
+        yield from plans_of(part)
