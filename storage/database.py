@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ from storage.errors import DatabaseUnavailable
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 60
+IDLE_REPLY_S = 5.0
+"""How long a connection that was idle may take to show that it still is one. [s]"""
 
 
 async def connect(
@@ -55,6 +59,32 @@ async def connect(
         raise DatabaseUnavailable(_unreachable(parameters, str(error))) from None
     set_json_loads(msgspec.json.decode, connection)
     return connection
+
+
+@contextlib.contextmanager
+def cut_after(connection: Connection, timeout_s: float) -> Iterator[None]:
+    """Cut the connection when what is done inside takes too long; the statement that waits then raises.
+
+    The server's own limit on statements does not help against a link that swallows what is sent, and a cancelled
+    statement would wait for the answer to its cancellation.
+
+    Parameters
+    ----------
+    connection
+        Used inside, by this task alone.
+    timeout_s
+        Longest time. [s]
+    """
+    cutting = asyncio.get_running_loop().call_later(timeout_s, _cut, connection)
+    try:
+        yield
+    finally:
+        cutting.cancel()
+
+
+def _cut(connection: Connection) -> None:
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 def as_json(body: object) -> Jsonb:
@@ -130,7 +160,8 @@ class Database:
         while self._idle:
             connection = self._idle.pop()
             try:
-                await connection.execute(b"")  # an idle connection does not notice that its server went away
+                with cut_after(connection, IDLE_REPLY_S):
+                    await connection.execute(b"")  # an idle connection does not notice that its server went away
             except psycopg.Error:
                 await connection.close()
                 continue

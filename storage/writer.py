@@ -11,7 +11,7 @@ from typing import Literal
 import psycopg
 
 from storage.checkpoints import Ledger, save_checkpoints
-from storage.database import Connection
+from storage.database import IDLE_REPLY_S, Connection, cut_after
 from storage.errors import DatabaseUnavailable
 from storage.writer_batches import BatchQueue, Priority, WriteBatch
 from storage.writer_rows import Rows, Written, checkpoints_of, refuses_data, write_rows, write_rows_apart
@@ -72,6 +72,8 @@ class Writer:
         Rows that are enough for a transaction; it then begins at once.
     queue_rows
         Rows that may wait, see `BatchQueue`.
+    commit_s
+        Longest time of a transaction; then the link counts as dead, and the group is tried again on another. [s]
     """
 
     def __init__(
@@ -82,10 +84,12 @@ class Writer:
         interval_s: float = 0.5,
         group_rows: int = 20_000,
         queue_rows: int = 200_000,
+        commit_s: float = 30.0,
     ) -> None:
         self._connect = connect
         self._now = now
         self._interval_s = interval_s
+        self._commit_s = commit_s
         self._group_rows = group_rows
         self._queue = BatchQueue(queue_rows, plenty_rows=group_rows)
         self._status = WriterStatus()
@@ -134,7 +138,8 @@ class Writer:
                     group = group or await self._next_group(connection)
                     if not group:
                         return
-                    await self._commit(connection, group)
+                    with cut_after(connection, self._commit_s):
+                        await self._commit(connection, group)
                     group = []
                     delay_s = _FIRST_DELAY_S
             except (psycopg.Error, DatabaseUnavailable, OSError) as error:
@@ -150,7 +155,8 @@ class Writer:
     async def _next_group(self, connection: Connection) -> list[WriteBatch]:
         """Wait for batches, then for more of them; empty when the writer is closed and has nothing left."""
         while not await _set_within(self._queue.arrived, _PING_INTERVAL_S):
-            await connection.execute(b"SELECT 1")  # an idle connection does not notice that its server went away
+            with cut_after(connection, IDLE_REPLY_S):
+                await connection.execute(b"SELECT 1")  # an idle connection does not notice that its server went away
         await _set_within(self._queue.plenty, self._interval_s)
         return await self._queue.take(self._group_rows)
 
