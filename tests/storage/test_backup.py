@@ -147,7 +147,7 @@ async def test_changed_file_is_refused_before_anything_is_done(
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cut_or_flipped_file_brings_all_or_nothing(
     database_url: str, empty_database_url: str, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
