@@ -4,6 +4,7 @@
     ├── ``DatabaseUnavailable`` — no connection; try again later.
     ├── ``BackupError`` — a backup cannot be made, read or restored.
     ├── ``MigrationError`` — the schema is not what this version of the code expects.
+    ├── ``JournalError`` — the journal's files cannot be used.
     ├── ``VersionConflict`` — somebody else changed the row first.
     └── ``SlowClient`` — a subscriber of the live view fell too far behind.
 """
@@ -25,6 +26,10 @@ class BackupError(StorageError):
 
 class MigrationError(StorageError):
     """The schema cannot be brought to, or is not, what this version of the code expects."""
+
+
+class JournalError(StorageError):
+    """The files of the journal cannot be used; the text names the file, what was expected and what was there."""
 
 
 class VersionConflict(StorageError):  # noqa: N818

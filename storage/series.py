@@ -90,6 +90,10 @@ class SeriesRows:
         """Return the rows from `start` to before `end`."""
         return SeriesRows(self.name, {name: values[start:end] for name, values in self.columns.items()})
 
+    def where(self, which: NDArray[np.bool_]) -> SeriesRows:
+        """Return the rows that a mask of shape (row,) selects."""
+        return SeriesRows(self.name, {name: values[which] for name, values in self.columns.items()})
+
 
 def join_rows(rows: Sequence[SeriesRows]) -> SeriesRows:
     """Put rows of one table behind each other; the sequence must not be empty."""
