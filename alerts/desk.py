@@ -7,13 +7,14 @@ engine says counts at once and is saved as soon as the database takes it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from alerts.correlate import Correlator, logged
-from alerts.desk_store import Deed, DeskChange, DeskStore, Posting, StoreConflictError, StoreUnavailableError
+from alerts.decisions import Decision, change_of
+from alerts.desk_store import DeskChange, DeskStore, Posting, StoreConflictError, StoreUnavailableError
 from alerts.drafts import Drafter
 from alerts.lifecycle import (
     NotAllowedError,
@@ -26,7 +27,6 @@ from alerts.lifecycle import (
     withdraw_draft,
 )
 from alerts.model import Alert, ChannelName, DeliveryState, Situation
-from config.catalogue.model import Name
 from config.settings import Mode
 from engine.findings import Finding
 from sensors.columns import to_ns
@@ -34,18 +34,6 @@ from sensors.columns import to_ns
 
 class UnknownAlertError(KeyError):
     """There is no such alert."""
-
-
-class _Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decided, and the words for the timeline."""
-
-    before: Alert
-    after: Alert
-    postings: tuple[Posting, ...]
-    action: str
-    what: Name
-    operator: str
-    now: datetime
 
 
 class Desk:
@@ -94,9 +82,10 @@ class Desk:
         self._unsaved_situations: dict[str, Situation] = {}
         self._unsaved_alerts: dict[str, Alert] = {}
         self._unsaved_findings: list[Finding] = []
+        self._saving_findings: Sequence[Finding] = ()
         self._orphans: dict[str, datetime] = {}
         self._held: set[str] = set()
-        self._doubtful: dict[str, _Decision] = {}
+        self._doubtful: dict[str, Decision] = {}
         self._dirty = asyncio.Event()
         self._saving = asyncio.Lock()
 
@@ -123,6 +112,25 @@ class Desk:
         self._remember((), (), withdrawn)
         self._publish(situations, self.alerts.values())
         self._revise({one.situation for one in foreign}, now)
+
+    def resume(self, findings: Iterable[Finding], now: datetime) -> None:
+        """Take in what the engine said before the restart, of which the store may have all, a part or nothing.
+
+        To be called after `open`; what the store has already changes nothing.
+        """
+        stored = {finding.id: finding for one in self.situations.values() for finding in one.findings}
+        news = []
+        for finding in findings:
+            self._orphans.pop(finding.id, None)
+            known = stored.get(finding.id)
+            if known is None or known.updated_ns < finding.updated_ns:
+                news.append(finding)
+        self.hear(news, now)
+
+    @property
+    def unsaved(self) -> Sequence[Finding]:
+        """Findings that the store does not have yet."""
+        return (*self._saving_findings, *self._unsaved_findings)
 
     def hear(self, findings: Iterable[Finding], now: datetime) -> None:
         """Take in what the engine says, and close what it no longer says since a restart."""
@@ -160,7 +168,7 @@ class Desk:
             )
             what = self._correlator.words.say("log", "approved", alert=after.text)
             return await self._decide(
-                _Decision(
+                Decision(
                     before=before,
                     after=after,
                     postings=postings,
@@ -178,7 +186,7 @@ class Desk:
             after = reject(before, operator, version, reason, now)
             what = self._correlator.words.say("log", "rejected", reason=clean(reason))
             return await self._decide(
-                _Decision(
+                Decision(
                     before=before,
                     after=after,
                     postings=(),
@@ -239,6 +247,7 @@ class Desk:
                 await self._resolve(alert)
             situations, alerts, findings = self._unsaved_situations, self._unsaved_alerts, self._unsaved_findings
             self._unsaved_situations, self._unsaved_alerts, self._unsaved_findings = {}, {}, []
+            self._saving_findings = findings
             saved = False
             try:
                 await self._store.save(
@@ -254,6 +263,7 @@ class Desk:
                     self._unsaved_situations = situations | self._unsaved_situations
                     self._unsaved_alerts = alerts | self._unsaved_alerts
                     self._unsaved_findings = [*findings, *self._unsaved_findings]
+                self._saving_findings = ()
             self.store_fault = None
 
     async def _decidable(self, alert: str) -> Alert:
@@ -267,19 +277,11 @@ class Desk:
             raise NotAllowedError(f"alert {alert}: expected one of mode {self.mode}, was of mode {found.mode}")
         return found
 
-    async def _decide(self, decision: _Decision) -> Alert:
+    async def _decide(self, decision: Decision) -> Alert:
         alert = decision.before.id
         situation = self.situations.get(decision.before.situation)
         lined = () if situation is None else (_lined(situation, decision),)
-        deed = Deed(
-            time=decision.now,
-            who=decision.operator,
-            action=decision.action,
-            subject=alert,
-            before=decision.before,
-            after=decision.after,
-        )
-        change = DeskChange(situations=lined, alerts=(decision.after,), postings=decision.postings, deeds=(deed,))
+        change = change_of(decision, lined)
         self._held.add(alert)
         saved = False
         try:
@@ -295,7 +297,7 @@ class Desk:
         self._count(decision)
         return decision.after
 
-    def _count(self, decision: _Decision) -> None:
+    def _count(self, decision: Decision) -> None:
         """Let a saved decision count; the engine may have spoken meanwhile, so the situation gets its line only now."""
         self._unsaved_alerts.pop(decision.after.id, None)
         self.alerts[decision.after.id] = decision.after
@@ -379,7 +381,7 @@ class Desk:
         self._retire(gone, alerts)
 
 
-def _lined(situation: Situation, decision: _Decision) -> Situation:
+def _lined(situation: Situation, decision: Decision) -> Situation:
     return logged(situation, decision.now, decision.what, who=decision.operator)
 
 

@@ -31,6 +31,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder of a run, to which what the system says is written for a score; empty = none."""
     data_dir: str = ""
     """Where the embedded database, generated regions and logs live; empty = the user's data folder."""
+    journal_dir: str = ""
+    """Where what came in is kept until the database has it, and for re-runs; empty = ``journal`` in ``data_dir``."""
+    journal_keep_mb: Annotated[int, Meta(ge=1)] = 2_048
+    """How much of the journal is kept as history. [MiB]"""
+    journal_most_mb: Annotated[int, Meta(ge=1)] = 16_384
+    """How much of it there may be while the database is away; beyond it nothing is acknowledged. [MiB]"""
+    journal_min_free_mb: Annotated[int, Meta(ge=0)] = 256
+    """Space on its disk that the journal leaves to others. [MiB]"""
     mqtt_url: str = ""
     """Outside broker, ``mqtt://user:password@host:port``; empty = the embedded one."""
     database_url: str = ""
@@ -65,6 +73,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.data_dir:
             return Path(self.data_dir).expanduser()
         return Path(platformdirs.user_data_dir("gwanje", appauthor=False))
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's folder, not yet made."""
+        return Path(self.journal_dir).expanduser() if self.journal_dir else self.data_path / "journal"
 
 
 _KINDS = get_type_hints(Settings, include_extras=True)

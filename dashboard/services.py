@@ -18,6 +18,9 @@ from storage.views import PartView
 Figures = Callable[[], Iterable[tuple[str, str, str, float]]]
 """Name, help text, type (counter or gauge) and value of every figure for monitoring."""
 
+Histograms = Callable[[], Iterable[tuple[str, str, Sequence[float], Sequence[int], float]]]
+"""Name, help text, upper bounds of the classes, counts by class (one more) and sum of every distribution."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -32,6 +35,7 @@ class Services:
     citizens: CitizenHub
     clock: Callable[[], datetime]
     figures: Figures
+    histograms: Histograms
     parts: Callable[[], Sequence[PartView]]
     approved: Callable[[], None]
     """Called after an approval, to wake the courier."""

@@ -50,6 +50,12 @@ class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     """Where the threshold or the computation comes from."""
 
+    def __post_init__(self) -> None:
+        """Make whole numbers real ones, so that what was stored and read again is the same byte for byte."""
+        msgspec.structs.force_setattr(self, "value", float(self.value))
+        if self.threshold is not None:
+            msgspec.structs.force_setattr(self, "threshold", float(self.threshold))
+
 
 class Observation(msgspec.Struct, frozen=True):
     """One message that a finding rests on."""

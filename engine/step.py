@@ -40,6 +40,13 @@ class EngineState:
             fire=FireState(),
         )
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that the engine holds to be so now, in its latest wording."""
+        cameras = (track.finding for track in self.cameras if track.finding is not None)
+        known = (*(queue.finding for queue in self.queues), *cameras, *self.slopes.findings, *self.fire.findings)
+        return tuple(finding for finding in known if finding.active)
+
 
 class Step(NamedTuple):
     """What a tick gives."""

@@ -36,21 +36,34 @@ from gwanje.pace import clock_of
 from gwanje.parts import Watch
 from gwanje.rehearsal.said import SaidLog
 from ingest.batching import Batcher
+from ingest.core import Core
+from ingest.feed import Decoder, StoreFeed
 from ingest.intake import Intake
+from ingest.letters import LetterBox
+from ingest.mqtt.session import Incoming, OversizePublish
 from ingest.pipeline import Pipeline
 from ingest.present import Presenter
+from ingest.reading import Reader
 from ingest.region import engine_region
+from ingest.safekeeping import Safekeeper
 from ingest.thresholds import load_thresholds
 from ingest.timekeeping import DeviceTicks, Timekeeper, WallTicks
+from sensors.columns import to_ns
 from sensors.registry import Registry
 from storage.database import Database, connect
 from storage.desk_store import PostgresDeskStore, PostgresOutbox
+from storage.journal.log import Journal
 from storage.live import Changes, LiveView
+from storage.retention import load_policy
+from storage.upkeep import Upkeep
 from storage.views import alert_view, situation_view
 from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
 WEB = Path(dashboard.__file__).parent / "web" / "dist"
+GATHER_S = 0.05
+SHORTEST_GATHER_S = 0.02
+"""How long samples wait for others, at the wall's speed and at most when time runs fast [s]."""
 SHORTEST_TICK_S = 0.05
 """Of a rehearsal's fast ticks: at 100 times the speed the engine still looks every five seconds [s]."""
 
@@ -67,6 +80,8 @@ class Outside:
     epoch: str
     """Epoch of the citizens' log."""
     mqtt_url: str
+    journal: Journal
+    """Opened."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +95,15 @@ class Composed:
     citizens: CitizenHub
     inlets: Inlets
     pipeline: Pipeline
+    keeper: Safekeeper
+    feed: StoreFeed
     desk: Desk
     courier: Courier
     answers: SignAnswers
     writer: Writer
     live: LiveView
     watch: Watch
+    upkeep: Upkeep
     app: FastAPI
 
 
@@ -103,9 +121,18 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
     wall = clock_of(settings)
     registry, gazetteer = Registry.from_catalogue(catalogue), Gazetteer(catalogue)
 
-    intake = Intake(registry, plausibility, wall, by_device_time=by_device_time)
+    region = engine_region(catalogue, gazetteer)
+
+    def make_reading(letters: LetterBox) -> tuple[Reader, Batcher]:
+        reader = Reader(registry, plausibility, letters, by_device_time=by_device_time)
+        return reader, Batcher(registry, outside.keys, plausibility)
+
+    intake, letters = Intake(wall), LetterBox(wall)
+    core = Core(*make_reading(letters), region, load_thresholds(folder))
     timekeeper: Timekeeper = (
-        DeviceTicks(intake, settings.tick_ms / 1000.0) if by_device_time else WallTicks(intake, wall, _tick_s(settings))
+        DeviceTicks(intake, settings.tick_ms / 1000.0, core.reader.newest_ns)
+        if by_device_time
+        else WallTicks(intake, wall, _tick_s(settings), gather_s=_gather_s(settings))
     )
     inlets = Inlets(outside.mqtt_url, intake, timekeeper, by_device_time=by_device_time)
 
@@ -139,32 +166,46 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
     )
 
     writer = Writer(lambda: connect(settings.database_url), now=wall)
-    batcher = Batcher(registry, outside.keys, plausibility)
+
+    def acknowledge(lane: int, messages: Sequence[Incoming | OversizePublish]) -> None:
+        timekeeper.acknowledged(len(messages))
+        inlets.acknowledge(lane, messages)
+
+    keeper = Safekeeper(outside.journal, acknowledge, lambda: desk.unsaved)
+    feed = StoreFeed(
+        outside.journal,
+        writer.put,
+        Decoder(make_reading),
+        busy=lambda: intake.telemetry.is_full,
+    )
     pipeline = Pipeline(
         timekeeper=timekeeper,
-        batcher=batcher,
+        core=core,
+        keeper=keeper,
+        feed=feed,
         presenter=Presenter(registry),
-        region=engine_region(catalogue, gazetteer),
         thresholds=load_thresholds(folder),
         desk=desk,
         live=live,
-        put=writer.put,
-        acknowledge=inlets.acknowledge,
         on_sign_ack=answers.offer,
         let_read=inlets.let_read,
         monotonic=time.monotonic,
+        wall_ns=lambda: to_ns(wall()),
         on_findings=_finding_log(Path(settings.findings)) if settings.findings else None,
     )
     watch = Watch(
         sessions=inlets.named,
         intake=intake,
+        letters=letters,
         pipeline=pipeline,
+        keeper=keeper,
+        feed=feed,
         writer=writer,
         desk=desk,
         live=live,
         citizens=citizens,
         answers=answers,
-        duplicates=lambda: batcher.deduplicator.duplicates,
+        duplicates=lambda: core.batcher.deduplicator.duplicates,
         clock=timekeeper.now,
         by_device_time=by_device_time,
     )
@@ -177,6 +218,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         citizens=citizens,
         clock=timekeeper.now,
         figures=watch.figures,
+        histograms=watch.histograms,
         parts=watch.parts,
         approved=courier.wake,
         web=WEB,
@@ -190,12 +232,15 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         citizens=citizens,
         inlets=inlets,
         pipeline=pipeline,
+        keeper=keeper,
+        feed=feed,
         desk=desk,
         courier=courier,
         answers=answers,
         writer=writer,
         live=live,
         watch=watch,
+        upkeep=Upkeep(load_policy(folder), catalogue.timezone),
         app=create_app(services, gazetteer),
     )
 
@@ -203,6 +248,11 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
 def _tick_s(settings: Settings) -> float:
     """Return the time between two ticks, shorter when time runs fast, but never too short for the pages [s]."""
     return max(settings.tick_ms / 1000.0 / settings.clock_speed, min(settings.tick_ms / 1000.0, SHORTEST_TICK_S))
+
+
+def _gather_s(settings: Settings) -> float:
+    """Return how long a sample waits for others, shorter when time runs fast [s]."""
+    return max(GATHER_S / settings.clock_speed, SHORTEST_GATHER_S)
 
 
 def allowed_hosts(settings: Settings) -> list[str]:

@@ -64,7 +64,7 @@ class Inlets:
         self.sessions[lane].acknowledge(messages)
 
     def let_read(self, behind: bool) -> None:
-        """Let sessions read again that were held back and have room now; hold all back when the store is behind."""
+        """Let sessions read again that were held back and have room now; hold all back when the disk is behind."""
         for session, full in zip(self.sessions, self._full(), strict=False):
             if behind:
                 session.pause()

@@ -102,6 +102,7 @@ class Stack:
             ["serve"],
             lambda: {
                 f"{PREFIX}DATABASE_URL": self.settings.database_url if database is None else database.dsn,
+                f"{PREFIX}JOURNAL_DIR": self.settings.journal_dir or str(self.folder / "journal"),
                 **{variable: str(listener.fileno()) for variable, listener in listeners.items()},
             },
             self.settings,
@@ -295,7 +296,7 @@ def only_one(folder: Path) -> Iterator[None]:
 
 
 def begin_anew(folder: Path) -> None:
-    """Remove the database and region that an earlier replay or rehearsal left in a folder of its own.
+    """Remove the database, journal and region that an earlier replay or rehearsal left in a folder of its own.
 
     Raises
     ------
@@ -309,6 +310,7 @@ def begin_anew(folder: Path) -> None:
         raise CommandError(str(exc)) from None
     shutil.rmtree(database, ignore_errors=True)
     shutil.rmtree(folder / "region", ignore_errors=True)
+    shutil.rmtree(folder / "journal", ignore_errors=True)
 
 
 async def _answers(host: str, port: int) -> bool:

@@ -7,7 +7,6 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -18,26 +17,29 @@ from config.catalogue.model import DEVICE_KINDS, Catalogue
 from config.settings import Settings
 from gwanje.compose import Composed, Outside, compose
 from gwanje.inlets import keepers
+from gwanje.journaling import SystemJournal
 from gwanje.open_files import allow_connections
 from gwanje.pace import clock_of
 from gwanje.sole import SoleUse
 from gwanje.web import WebServer
+from ingest.lateness import Lateness
 from ingest.mqtt.broker import Broker
 from ingest.mqtt.limits import BrokerLimits
 from ingest.mqtt.session import OversizePublish
 from ingest.warmup import stored_slopes
 from sensors.columns import to_ns
-from storage.database import Connection, Database
-from storage.errors import DatabaseUnavailable
+from storage.database import Connection, Database, connect
+from storage.errors import DatabaseUnavailable, JournalError
 from storage.live import Changes
 from storage.migrate import migrate
 from storage.partitions import ensure_partitions
+from storage.queries import newest_times
 from storage.repositories.citizens import open_epoch
 from storage.repositories.devices import DeviceRow, register_devices
 
 log = structlog.get_logger(__name__)
 _LOOK_EVERY_S = 1.0
-_PARTITIONS_EVERY_S = 3600.0
+_UPKEEP_EVERY_S = 15.0
 _FLUSH_S = 3.0
 _GOODBYE_S = 5.0
 
@@ -112,15 +114,16 @@ class System:
             stack.push_async_callback(pages.close)
             async with database.connection() as connection:
                 epoch = await self._prepare(connection)
+            journal = await self._open_journal(stack)
             url = self._settings.mqtt_url or await self._embedded_broker(stack)
-            outside = Outside(database=database, pages=pages, keys=self._keys, epoch=epoch, mqtt_url=url)
+            outside = Outside(
+                database=database, pages=pages, keys=self._keys, epoch=epoch, mqtt_url=url, journal=journal.journal
+            )
             parts = compose(self._settings, self._catalogue, outside)
             self._skipped = parts.inlets.take_skipped
             await parts.citizens.begin()
             await parts.desk.open(parts.clock())
-            if self._settings.clock == "wall":
-                stored = await stored_slopes(database, parts.registry, self._keys, self._clock())
-                parts.pipeline.warm_up(stored, to_ns(parts.clock()))
+            await self._take_up(parts, journal, database)
             if ready is not None:
                 ready(str(parts.inlets.sessions[0].address))
             log.info("system.running", region=self._catalogue.id, mode=self._settings.mode)
@@ -138,6 +141,29 @@ class System:
         await ensure_partitions(connection, self._clock())
         self._keys = await register_devices(connection, devices)
         return await open_epoch(connection, secrets.token_hex(8), self._clock())
+
+    async def _open_journal(self, stack: contextlib.AsyncExitStack) -> SystemJournal:
+        journal = SystemJournal(self._settings, self._catalogue)
+        stack.push_async_callback(asyncio.to_thread, journal.close)
+        return journal
+
+    async def _take_up(self, parts: Composed, journal: SystemJournal, database: Database) -> None:
+        """Bring engine and desk to where they were, and begin to feed the database behind what it has."""
+
+        def on_durable(position: int) -> None:
+            parts.keeper.settle(position)
+            parts.feed.advanced()
+
+        journal.listen(on_durable)
+        async with await connect(self._settings.database_url) as connection:
+            position = await journal.position_in(connection)
+            parts.feed.begin(position, Lateness(self._keys, await newest_times(connection)))
+        recovered = await parts.pipeline.take_up(journal.journal)
+        now = parts.clock()
+        parts.desk.resume(recovered.findings.values(), now)
+        if recovered.now_ns is None and self._settings.clock == "wall":
+            stored = await stored_slopes(database, parts.registry, self._keys, self._clock())
+            parts.pipeline.warm_up(stored, to_ns(now))
 
     async def _embedded_broker(self, stack: contextlib.AsyncExitStack) -> str:
         host = self._settings.mqtt_host
@@ -162,12 +188,13 @@ class System:
         """Run everything; at the end first what takes in and sends, then what saves, last what acknowledges."""
         web = WebServer(parts.app, self._listener)
         working = {
+            "feed": parts.feed.run(),
             "pipeline": parts.pipeline.run(),
             "citizens": parts.citizens.run(),
             "answers": parts.answers.run(),
             "desk": parts.desk.run(),
             "watch": _show_parts(parts),
-            "partitions": _keep_partitions(parts.database, self._clock, self._settings.clock_speed),
+            "upkeep": self._keep_up_store(parts),
             "sole use": sole.keep(),
         }
         speaking = {f"mqtt {name}": session.run() for name, session in parts.inlets.named.items()}
@@ -184,14 +211,31 @@ class System:
             parts.courier.stop()
             await asyncio.wait(carrying, timeout=_FLUSH_S)
             await _cancel([*carrying, *workers])
-            with contextlib.suppress(StoreUnavailableError, TimeoutError):
+            with contextlib.suppress(StoreUnavailableError, TimeoutError, JournalError):
                 async with asyncio.timeout(_FLUSH_S):
-                    await parts.pipeline.drain()
+                    await parts.keeper.all_safe()
+                    await parts.feed.drain()
                     await parts.desk.flush()
             web.stop()
             parts.writer.close()
             await asyncio.wait(ending, timeout=_GOODBYE_S)
             await _cancel([*ending, *sessions])
+
+    async def _keep_up_store(self, parts: Composed) -> None:
+        """Roll up, retain and prepare partitions, whenever the database is there; a replay's own is thrown away."""
+        pause_s = _UPKEEP_EVERY_S / self._settings.clock_speed
+        async with contextlib.AsyncExitStack() as stack:
+            store = Database(lambda: self._settings.database_url, size=1)
+            stack.push_async_callback(store.close)
+            while True:
+                await asyncio.sleep(pause_s)
+                if self._settings.clock != "wall":
+                    continue
+                try:
+                    async with store.connection() as connection:
+                        await parts.upkeep.step(connection, self._clock())
+                except (DatabaseUnavailable, psycopg.Error) as exc:
+                    log.warning("upkeep.not_done", problem=" ".join(str(exc).split()))
 
     async def _unending(self, name: str, loop: Coroutine[Any, Any, None]) -> None:
         """Run a loop that must not end before it is told to.
@@ -219,13 +263,3 @@ async def _show_parts(parts: Composed) -> None:
         states = {part.id: part for part in parts.watch.parts()}
         parts.live.apply(Changes(parts=states, counters=parts.watch.counters()), now=parts.clock())
         await asyncio.sleep(_LOOK_EVERY_S)
-
-
-async def _keep_partitions(database: Database, clock: Callable[[], datetime], speed: float) -> None:
-    while True:
-        await asyncio.sleep(_PARTITIONS_EVERY_S / speed)
-        try:
-            async with database.connection() as connection:
-                await ensure_partitions(connection, clock())
-        except (DatabaseUnavailable, psycopg.Error) as exc:
-            log.warning("partitions.not_made", problem=" ".join(str(exc).split()))

@@ -1,53 +1,44 @@
-"""Accepted messages to what a tick needs: the engine's batch, the rows to store, the tokens to acknowledge."""
+"""What was read to what a tick needs: the engine's batch and the rows to store, without duplicates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from config.catalogue.model import DEVICE_KINDS, DeviceKind
 from config.numbers import Number
 from ingest.dedup import Deduplicator
-from ingest.inbox import Accepted
+from ingest.reading import ALONE, Observed, Read
+from ingest.rows import Keys, event_row, slope_rows, vds_rows, weather_rows
 from sensors.columns import (
     Batch,
+    Envelope,
     Floats,
+    Ints,
     Received,
-    SlopeColumns,
     VdsColumns,
-    WeatherColumns,
     bearing_columns,
     camera_event_columns,
-    from_ns,
-    slope_columns,
+    envelope,
+    envelope_of,
+    slope_grid,
     status_columns,
-    to_ns,
-    vds_columns,
-    weather_columns,
+    weather_grid,
 )
-from sensors.observations import (
-    CctvEvent,
-    DeviceStatus,
-    Message,
-    SignAck,
-    SlopeObservation,
-    TowerEvent,
-    VdsObservation,
-    WeatherObservation,
-)
+from sensors.lanes import vds_grid
+from sensors.observations import CctvEvent, DeviceStatus, Message, SignAck, TowerEvent
 from sensors.registry import Registry
-from storage.series import ROAD_STATE_MISSING, ROAD_STATES, SOIL_DEPTHS, SeriesRows
-from storage.writer_batches import DeviceEvent
+from storage.series import SeriesRows
+from storage.writer_batches import DeadLetter, DeviceEvent
 
 IMPLAUSIBLE_SPEED = 1
 IMPLAUSIBLE_FLOW = 2
 REPORTED_FAULT = 4
 """Bits of ``quality`` in the tables."""
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -57,14 +48,19 @@ class Tick:
     batch: Batch
     series: tuple[SeriesRows, ...]
     events: tuple[DeviceEvent, ...]
+    letters: tuple[DeadLetter, ...]
     acks: tuple[Received[SignAck], ...]
     statuses: tuple[Received[DeviceStatus], ...]
-    stations: tuple[Received[VdsObservation], ...]
-    weather: tuple[Received[WeatherObservation], ...]
+    faults: dict[tuple[int, int], str]
+    """What detection stations say is wrong with them, by device and device time."""
+    repeated: Ints
+    """Places of messages that brought nothing but duplicates, shape (k,)."""
+    skipped: NDArray[np.uint32]
+    """Duplicates among the members of gateways' batches, shape (k, 2): place of the message and of the member."""
 
 
 class Batcher:
-    """Sorts messages by type, drops duplicates and builds columns.
+    """Drops duplicates and builds columns.
 
     Parameters
     ----------
@@ -76,8 +72,9 @@ class Batcher:
         Numbers of ``config/thresholds/plausibility.toml``.
     """
 
-    def __init__(self, registry: Registry, keys: NDArray[np.int32], plausibility: dict[str, Number]) -> None:
+    def __init__(self, registry: Registry, keys: Keys, plausibility: dict[str, Number]) -> None:
         self.deduplicator = Deduplicator(len(registry))
+        self._plausibility = plausibility
         self._registry = registry
         self._keys = keys
         self._speed_max_kmh = plausibility["speed_kmh_max"].value
@@ -85,22 +82,44 @@ class Batcher:
         self._max_frame_age_s = plausibility["max_frame_age_s"].value
         self._n_lane = int(registry.lanes.max(initial=1))
 
-    def build(self, accepted: Sequence[Accepted]) -> Tick:
-        """Build a tick from messages in order of arrival."""
-        sorted_by_type: dict[type[Message], list[Received[Any]]] = {}
-        for item in self._without_duplicates(accepted):
-            sorted_by_type.setdefault(type(item.message), []).append(item)
+    def unremembering(self) -> Batcher:
+        """Return one for the same devices that has seen nothing, to try something out."""
+        return Batcher(self._registry, self._keys, self._plausibility)
+
+    def build(self, read: Read, skipped: NDArray[np.uint32] | None = None) -> Tick:
+        """Build a tick from what was read.
+
+        Parameters
+        ----------
+        read
+            In order of arrival.
+        skipped : ndarray, shape (k, 2), uint32
+            Members of gateways' batches that are duplicates (`Tick.skipped` of the first time); everything else then is
+            taken to be new. None: duplicates are looked for.
+        """
+        start = self._registry.start
+        heads = {
+            kind: envelope_of(one.messages, one.device, one.looked_at.time_ns, one.received_ns, start[kind])
+            for kind, one in read.fast.items()
+        }
+        stations = self._vds(read.fast["vds"], heads["vds"])
+        nodes = slope_grid(read.fast["slope"].messages, heads["slope"])
+        skies = weather_grid(read.fast["weather"].messages, heads["weather"])
+        # Only now is anything remembered: what cannot be laid out has not been seen.
+        fresh, fresh_rare = self._fresh(read, heads, skipped)
+        vds = stations if fresh["vds"].all() else stations.take(fresh["vds"])
+        believed, quality = self._plausible(vds)
+        slope, weather = nodes.take(fresh["slope"]), skies.take(fresh["weather"])
+        road_states = [
+            message.road_state
+            for message, new in zip(read.fast["weather"].messages, fresh["weather"].tolist(), strict=True)
+            if new
+        ]
+        rare = [item for item, new in zip(read.rare, fresh_rare.tolist(), strict=True) if new]
 
         def of(*kinds: type[Message]) -> list[Received[Any]]:
-            return [item for kind, items in sorted_by_type.items() if issubclass(kind, kinds) for item in items]
+            return [item for item in rare if isinstance(item.message, kinds)]
 
-        start = self._registry.start
-        stations = of(VdsObservation)
-        vds = vds_columns(stations, start["vds"], self._n_lane)
-        believed, quality = self._plausible(vds)
-        slope = slope_columns(of(SlopeObservation), start["slope"])
-        weather_messages = of(WeatherObservation)
-        weather = weather_columns(weather_messages, start["weather"])
         statuses = of(DeviceStatus)
         batch = Batch(
             vds=believed,
@@ -110,28 +129,49 @@ class Batcher:
             camera_events=camera_event_columns(of(CctvEvent), start["cctv"]),
             status=status_columns(statuses, self._max_frame_age_s),
         )
-        series = (
-            self._vds_rows(vds, quality),
-            self._slope_rows(slope),
-            self._weather_rows(weather, [item.message.road_state for item in weather_messages]),
-        )
+        keys = self._keys
+        series = (vds_rows(vds, quality, keys), slope_rows(slope, keys), weather_rows(weather, road_states, keys))
+        repeated, again = _duplicates(read, fresh, fresh_rare)
         return Tick(
             batch=batch,
             series=tuple(rows for rows in series if len(rows)),
-            events=tuple(self._event(item) for item in of(TowerEvent, CctvEvent, DeviceStatus, SignAck)),
+            events=tuple(
+                event_row(item, self._registry, keys) for item in of(TowerEvent, CctvEvent, DeviceStatus, SignAck)
+            ),
+            letters=tuple(read.letters),
             acks=tuple(of(SignAck)),
             statuses=tuple(statuses),
-            stations=tuple(stations),
-            weather=tuple(weather_messages),
+            faults=_faults(read.fast["vds"], heads["vds"]),
+            repeated=repeated,
+            skipped=again,
         )
 
-    def _without_duplicates(self, accepted: Sequence[Accepted]) -> list[Received[Message]]:
-        items = [item for one in accepted for item in one.observations]
-        if not items:
-            return []
-        table = np.array([(item.device, item.message.seq, to_ns(item.message.time)) for item in items], dtype=np.int64)
-        fresh = self.deduplicator.fresh(*table.T)
-        return [item for item, new in zip(items, fresh.tolist(), strict=True) if new]
+    def _fresh(
+        self, read: Read, heads: dict[Any, Envelope], skipped: NDArray[np.uint32] | None
+    ) -> tuple[dict[Any, Mask], Mask]:
+        """Tell of every observation, by kind, and of every rare message whether it is new."""
+        rare = envelope(read.rare, 0)
+        parts = [*heads.values(), rare]
+        device, seq, time_ns = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("device", "seq", "time_ns")
+        )
+        new = self.deduplicator.fresh(device, seq, time_ns)
+        if skipped is not None:
+            new[:] = True
+            place, member = (
+                np.concatenate([getattr(one.origin, name) for one in read.fast.values()])
+                for name in ("place", "member")
+            )
+            pairs = skipped.astype(np.int64)
+            new[: len(place)] = ~np.isin((place << 20) + member, (pairs[:, 0] << 20) + pairs[:, 1])
+        ends = np.cumsum([len(part) for part in parts])[:-1]
+        *fast, last = np.split(new, ends)
+        return dict(zip(heads, fast, strict=True)), last
+
+    def _vds(self, observed: Observed, head: Envelope) -> VdsColumns:
+        laid = observed.looked_at.lanes
+        assert laid is not None
+        return vds_grid(observed.messages, head, laid, self._n_lane)
 
     def _plausible(self, vds: VdsColumns) -> tuple[VdsColumns, NDArray[np.int16]]:
         """Keep from the engine what no road can bring; the tables keep it, with its mark."""
@@ -139,6 +179,8 @@ class Batcher:
         dense = vds.volume * 3600.0 > self._flow_max_veh_h * vds.period_s[:, None]
         quality = fast * IMPLAUSIBLE_SPEED + dense * IMPLAUSIBLE_FLOW + vds.fault[:, None] * REPORTED_FAULT
         doubtful = fast | dense
+        if not doubtful.any():
+            return vds, quality.astype(np.int16)
 
         def kept(column: Floats) -> Floats:
             return np.where(doubtful, np.nan, column)
@@ -154,64 +196,21 @@ class Batcher:
         )
         return believed, quality.astype(np.int16)
 
-    def _vds_rows(self, vds: VdsColumns, quality: NDArray[np.int16]) -> SeriesRows:
-        message, lane = np.nonzero(~np.isnan(vds.volume))
-        return SeriesRows(
-            "vds_lane",
-            {
-                "time": vds.envelope.time_ns[message],
-                "received": vds.envelope.received_ns[message],
-                "device": self._keys[vds.envelope.device[message]],
-                "period_s": vds.period_s[message].astype(np.float32),
-                "volume": vds.volume[message, lane].astype(np.float32),
-                "speed_kmh": vds.speed_kmh[message, lane].astype(np.float32),
-                "occupancy_pct": vds.occupancy_pct[message, lane].astype(np.float32),
-                "heavy": vds.heavy[message, lane].astype(np.float32),
-                "lane": (lane + 1).astype(np.int16),
-                "quality": quality[message, lane],
-            },
-        )
 
-    def _slope_rows(self, slope: SlopeColumns) -> SeriesRows:
-        count = len(slope.envelope)
-        moisture = np.full((count, SOIL_DEPTHS), np.nan, dtype=np.float32)
-        moisture[:, : slope.soil_moisture_frac.shape[1]] = slope.soil_moisture_frac
-        return SeriesRows(
-            "slope_reading",
-            {
-                "time": slope.envelope.time_ns,
-                "received": slope.envelope.received_ns,
-                "device": self._keys[slope.envelope.device],
-                **{name: column.astype(np.float32) for name, column in slope.values.items()},
-                "soil_moisture_frac": moisture,
-                "quality": np.zeros(count, dtype=np.int16),
-            },
-        )
+def _duplicates(read: Read, fresh: dict[Any, Mask], fresh_rare: Mask) -> tuple[Ints, NDArray[np.uint32]]:
+    """Return the places of repeated messages, and those of repeated members of batches."""
+    repeated = [np.array(read.rare_place, dtype=np.int64)[~fresh_rare]]
+    skipped = []
+    for kind, observed in read.fast.items():
+        again = ~fresh[kind]
+        if again.any():
+            place, member = observed.origin.place[again], observed.origin.member[again]
+            repeated.append(place[member == ALONE])
+            skipped.append(np.stack([place, member], axis=1)[member != ALONE])
+    pairs = np.concatenate(skipped) if skipped else np.zeros((0, 2), dtype=np.int64)
+    return np.concatenate(repeated), pairs.astype(np.uint32)
 
-    def _weather_rows(self, weather: WeatherColumns, road_states: list[str | None]) -> SeriesRows:
-        codes = [ROAD_STATE_MISSING if state is None else ROAD_STATES.index(state) for state in road_states]
-        return SeriesRows(
-            "weather_reading",
-            {
-                "time": weather.envelope.time_ns,
-                "received": weather.envelope.received_ns,
-                "device": self._keys[weather.envelope.device],
-                **{name: column.astype(np.float32) for name, column in weather.values.items()},
-                "road_state": np.array(codes, dtype=np.int16),
-                "quality": np.zeros(len(codes), dtype=np.int16),
-            },
-        )
 
-    def _event(self, item: Received[Message]) -> DeviceEvent:
-        kind: DeviceKind = DEVICE_KINDS[self._registry.kind[item.device]]
-        message = item.message
-        stream = "status" if isinstance(message, DeviceStatus) else "ack" if isinstance(message, SignAck) else "event"
-        return DeviceEvent(
-            time=message.time,
-            received=from_ns(item.received_ns),
-            device=int(self._keys[item.device]),
-            kind=kind,
-            stream=stream,
-            seq=message.seq,
-            payload=msgspec.json.encode(message),
-        )
+def _faults(observed: Observed, head: Envelope) -> dict[tuple[int, int], str]:
+    said = [(at, message.fault) for at, message in enumerate(observed.messages) if message.fault is not None]
+    return {(int(head.device[at]), int(head.time_ns[at])): words for at, words in said}

@@ -1,30 +1,31 @@
-"""Queues of accepted messages, bounded by what they bring and not only by their number."""
+"""Queues of messages as they came, not yet decoded: cheap to fill, cheap to let go, bounded by bytes."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ingest.mqtt.packets import Publish
 from ingest.mqtt.session import Incoming, OversizePublish
-from sensors.columns import Received
-from sensors.observations import Message
-from storage.writer_batches import DeadLetter
+
+OVERHEAD_BYTES = 250
+"""What a message takes in memory beside its payload, measured with `sys.getsizeof` of its parts [bytes]."""
 
 
-class Accepted(NamedTuple):
-    """What one MQTT message brought, and the message itself, to be acknowledged when all of it is safe."""
+class Arrived(NamedTuple):
+    """Messages that arrived together, out of one read of a socket."""
 
-    observations: tuple[Received[Message], ...]
-    letters: tuple[DeadLetter, ...]
-    source: Incoming | OversizePublish
+    messages: Sequence[Incoming | OversizePublish]
+    received_ns: int
+    """[ns since 1970 UTC]"""
     lane: int
-    """Which session brought it: `ingest.intake.HAZARDS` or `ingest.intake.TELEMETRY`."""
+    """Which session brought them: `ingest.intake.HAZARDS` or `ingest.intake.TELEMETRY`."""
 
     @property
-    def cost(self) -> int:
-        """What it counts against a limit: a gateway's message may bring a thousand observations."""
-        return max(len(self.observations), 1)
+    def size_bytes(self) -> int:
+        """What they take in memory."""
+        return sum(map(_size, self.messages))
 
 
 class Inbox:
@@ -32,63 +33,66 @@ class Inbox:
 
     Parameters
     ----------
-    limit
-        Observations that it should hold at most; a message without any counts as one. `is_full` is true from the half
-        on, so that what was read from the socket already still has a place.
+    limit_bytes
+        What it should hold at most. `is_full` is true from the half on, so that what was read from the socket already
+        still has a place.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.cost = 0
-        self._limit = limit
-        self._waiting: deque[Accepted] = deque()
+    def __init__(self, limit_bytes: int) -> None:
+        self.size_bytes = 0
+        self.count = 0
+        self._limit_bytes = limit_bytes
+        self._waiting: deque[tuple[Arrived, int]] = deque()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self.count
 
-    def __iter__(self) -> Iterator[Accepted]:
-        return iter(self._waiting)
+    def __iter__(self) -> Iterator[Arrived]:
+        return (arrived for arrived, _ in self._waiting)
 
     @property
     def is_full(self) -> bool:
         """Whether the session that fills it has to stop reading."""
-        return self.cost >= self._limit // 2
+        return self.size_bytes >= self._limit_bytes // 2
 
-    def put(self, messages: Iterable[Accepted]) -> None:
+    @property
+    def oldest_ns(self) -> int | None:
+        """Arrival of what has waited longest [ns since 1970 UTC]."""
+        return self._waiting[0][0].received_ns if self._waiting else None
+
+    def put(self, arrived: Arrived) -> None:
         """Add messages."""
-        for message in messages:
-            self._waiting.append(message)
-            self.cost += message.cost
+        if not arrived.messages:
+            return
+        size = arrived.size_bytes
+        self._waiting.append((arrived, size))
+        self.size_bytes += size
+        self.count += len(arrived.messages)
 
-    def peek(self) -> Accepted:
-        """Return the oldest message.
-
-        Raises
-        ------
-        IndexError
-            If there is none.
-        """
-        return self._waiting[0]
-
-    def pop(self) -> Accepted:
-        """Remove and return the oldest message.
-
-        Raises
-        ------
-        IndexError
-            If there is none.
-        """
-        message = self._waiting.popleft()
-        self.cost -= message.cost
-        return message
-
-    def take(self, most: int | None = None) -> list[Accepted]:
-        """Remove and return messages with at most so many observations, at least one message if there is any."""
-        taken: list[Accepted] = []
-        cost = 0
-        while self._waiting and (not taken or most is None or cost + self._waiting[0].cost <= most):
-            taken.append(self.pop())
-            cost += taken[-1].cost
+    def take(self, most_bytes: int | None = None) -> list[Arrived]:
+        """Remove and return what takes at most so many bytes, at least one read's messages if there are any."""
+        taken: list[Arrived] = []
+        size = 0
+        while self._waiting and (not taken or most_bytes is None or size + self._waiting[0][1] <= most_bytes):
+            arrived, one = self._waiting.popleft()
+            size += one
+            self.count -= len(arrived.messages)
+            taken.append(arrived)
+        self.size_bytes -= size
         return taken
+
+    def take_one(self) -> Arrived | None:
+        """Remove and return the oldest message alone, or None when there is none."""
+        if not self._waiting:
+            return None
+        arrived, size = self._waiting.popleft()
+        first = arrived._replace(messages=arrived.messages[:1])
+        own = first.size_bytes
+        if len(arrived.messages) > 1:
+            self._waiting.appendleft((arrived._replace(messages=arrived.messages[1:]), size - own))
+        self.size_bytes -= own
+        self.count -= 1
+        return first
 
     def make_room(self) -> int:
         """Let the oldest go that need no acknowledgement while there are too many; return how many messages went.
@@ -96,7 +100,20 @@ class Inbox:
         What needs one is never let go: its session is held back instead.
         """
         gone = 0
-        while self.cost > self._limit and self._waiting and not self._waiting[0].source.qos:
-            self.pop()
-            gone += 1
+        kept: list[tuple[Arrived, int]] = []
+        while self.size_bytes > self._limit_bytes and self._waiting:
+            arrived, size = self._waiting.popleft()
+            careful = [message for message in arrived.messages if message.qos]
+            gone += len(arrived.messages) - len(careful)
+            left = arrived._replace(messages=careful)
+            left_bytes = left.size_bytes
+            self.size_bytes -= size - left_bytes
+            if careful:
+                kept.append((left, left_bytes))
+        self._waiting.extendleft(reversed(kept))
+        self.count -= gone
         return gone
+
+
+def _size(message: Incoming | OversizePublish) -> int:
+    return OVERHEAD_BYTES + len(message.payload) if type(message) is Publish else OVERHEAD_BYTES

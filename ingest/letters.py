@@ -28,7 +28,7 @@ class LetterBox:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.count = 0
         self.by_sender: Counter[str] = Counter()
-        self._clock = clock
+        self.clock = clock
         self._minute: datetime | None = None
         self._kept: Counter[str] = Counter()
         self._kept_in_all = 0
@@ -50,7 +50,7 @@ class LetterBox:
         self.count += 1
         known = sender in self.by_sender or len(self.by_sender) < MOST_NAMES
         self.by_sender[sender if known else "others"] += 1
-        now = self._clock()
+        now = self.clock()
         minute = now.replace(second=0, microsecond=0)
         if minute != self._minute:
             self._kept.clear()

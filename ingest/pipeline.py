@@ -1,36 +1,33 @@
-"""The loop: what arrived goes through the engine to the desk, to the pages and to the database, tick after tick."""
+"""The loop: what arrived goes through the engine to the desk and the pages, and over the journal to the database."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
 
 import structlog
 
 from alerts.desk import Desk
 from engine.findings import Finding
-from engine.region import Region
 from engine.step import EngineState, step
 from engine.thresholds import Thresholds
-from ingest.batching import Batcher, Tick
-from ingest.inbox import Accepted
-from ingest.mqtt.session import Incoming, OversizePublish
+from ingest.core import Computed, Core
+from ingest.feed import StoreFeed
 from ingest.present import Presenter
-from ingest.timekeeping import Timekeeper
-from sensors.columns import Received, SlopeColumns, from_ns
+from ingest.recovery import Recovered, recover
+from ingest.safekeeping import Kept, Safekeeper
+from ingest.stateage import AgeHistogram
+from ingest.timekeeping import Due, Timekeeper
+from sensors.columns import Received, SlopeColumns, from_ns, to_ns
 from sensors.observations import SignAck
+from storage.journal.log import Journal
 from storage.live import Changes, LiveView
-from storage.series import SeriesRows
-from storage.writer_batches import DeadLetter, Priority, WriteBatch
 
 log = structlog.get_logger(__name__)
-Acknowledge = Callable[[int, Sequence[Incoming | OversizePublish]], None]
-"""Lane, and the messages of it that are safe."""
+_NEVER_LATER = 2**63 - 1
 
 
 @dataclass
@@ -40,29 +37,26 @@ class PipelineCounters:
     ticks: int = 0
     observations: int = 0
     findings: int = 0
-    ticks_not_stored: int = 0
+    engine_failures: int = 0
     last_step_s: float = 0.0
     last_tick_ns: int = 0
     """Engine time of the last tick. [ns since 1970 UTC]"""
 
 
-class _Computed(NamedTuple):
-    tick: Tick
-    state: EngineState
-    findings: tuple[Finding, ...]
+@dataclass(frozen=True)
+class PresentingLimits:
+    """How many rows of devices are made for the pages; own construction.
 
+    Attributes
+    ----------
+    at_once
+        Rows of one tick.
+    per_s
+        Rows of one second.
+    """
 
-class _Unstored(NamedTuple):
-    accepted: Sequence[Accepted]
-    tick: Tick
-
-    @property
-    def cost(self) -> int:
-        return sum(one.cost for one in self.accepted)
-
-    @property
-    def needs_answer(self) -> bool:
-        return any(one.source.qos for one in self.accepted)
+    at_once: int = 1_000
+    per_s: float = 4_000.0
 
 
 class Pipeline:
@@ -72,197 +66,147 @@ class Pipeline:
     ----------
     timekeeper
         Decides when a tick is due, what belongs to it and what time it is.
-    put
-        Hands rows to the store's writer.
-    acknowledge
-        Called with messages that are safe.
+    core
+        The engine with what feeds it.
+    keeper
+        Puts ticks into the journal and acknowledges what is safe.
+    feed
+        Takes ticks to the database.
     on_sign_ack
         Called with what signs answer, in order.
     let_read
-        Called when a tick has taken what it could, or the store has, to let sessions read again; with True when the
-        store is so far behind that they must not.
+        Called when a tick has taken what it could to let sessions read again; with True when the disk is so far behind
+        that they must not.
     monotonic
         Seconds that only grow, to measure a step.
+    wall_ns
+        Time to hold device times against. [ns since 1970 UTC]
     on_findings
         Called with the findings of every tick that has some, in order, from the engine's thread.
-    max_unstored
-        Observations that may wait for the store.
     """
 
     def __init__(
         self,
         *,
         timekeeper: Timekeeper,
-        batcher: Batcher,
+        core: Core,
+        keeper: Safekeeper,
+        feed: StoreFeed,
         presenter: Presenter,
-        region: Region,
         thresholds: Thresholds,
         desk: Desk,
         live: LiveView,
-        put: Callable[[WriteBatch], Awaitable[bool]],
-        acknowledge: Acknowledge,
         on_sign_ack: Callable[[SignAck, datetime], None],
         let_read: Callable[[bool], None],
         monotonic: Callable[[], float],
+        wall_ns: Callable[[], int],
         on_findings: Callable[[Sequence[Finding]], None] | None = None,
-        max_unstored: int = 200_000,
+        presenting: PresentingLimits | None = None,
     ) -> None:
-        self.state = EngineState.initial(region)
         self.counters = PipelineCounters()
+        self.ages = AgeHistogram()
+        self.fault: str | None = None
+        self.core = core
         self._timekeeper = timekeeper
-        self._batcher = batcher
+        self._keeper = keeper
+        self._feed = feed
         self._presenter = presenter
-        self._region = region
         self._thresholds = thresholds
         self._desk = desk
         self._live = live
-        self._put = put
-        self._acknowledge = acknowledge
         self._on_sign_ack = on_sign_ack
         self._let_read = let_read
         self._monotonic = monotonic
+        self._wall_ns = wall_ns
         self._on_findings = on_findings
-        self._max_unstored = max_unstored
-        self._unstored: deque[_Unstored] = deque()
-        self._unstored_cost = 0
-        self._to_store = asyncio.Event()
+        self._presenting = presenting or PresentingLimits()
+        self._may_present = float(self._presenting.at_once)
+        self._presented_s = monotonic()
+
+    @property
+    def state(self) -> EngineState:
+        """What the engine remembers."""
+        return self.core.state
 
     async def run(self) -> None:
-        """Tick until cancelled. An error in a step ends the loop: the process then starts anew."""
+        """Tick until cancelled."""
         with ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
             self._live.apply(Changes(devices=self._presenter.everything(self.state)), now=self._timekeeper.now())
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._store_ticks())
-                while True:
-                    due = await self._timekeeper.next_tick()
-                    await self._tick(due.accepted, due.now_ns, thread)
+            while True:
+                await self._tick(await self._timekeeper.next_tick(), thread)
 
     def warm_up(self, slope: SlopeColumns, now_ns: int) -> None:
         """Take stored samples of slopes into the engine before the first tick, for rates need an hour of the past."""
-        batch = replace(self._batcher.build(()).batch, slope=slope)
-        self.state, findings = step(self.state, batch, now_ns, self._region, self._thresholds)
+        batch = replace(self.core.builder.build(()).batch, slope=slope)
+        self.core.state, findings = step(self.state, batch, now_ns, self.core.region, self._thresholds)
         self._desk.hear(findings, from_ns(now_ns))
 
-    async def drain(self) -> None:
-        """Hand what is computed and not stored yet to the writer; for an orderly end, after `run`."""
-        while self._unstored:
-            await self._store_next()
+    async def take_up(self, journal: Journal) -> Recovered:
+        """Bring the engine to where the last process left it, and remember for the pages what devices said since."""
 
-    @property
-    def unstored(self) -> int:
-        """Observations that wait for the store."""
-        return self._unstored_cost
+        def note(computed: Computed) -> None:
+            self._presenter.note(computed.before, computed.state, computed.tick)
+
+        now_ns = to_ns(self._timekeeper.now()) if self._timekeeper.is_wall else _NEVER_LATER
+        recovered = await asyncio.to_thread(recover, journal.folder, journal.durable, self.core, now_ns, note)
+        if recovered.now_ns is not None:
+            log.info("journal.taken_up", ticks=recovered.ticks, until=from_ns(recovered.now_ns).isoformat())
+        return recovered
 
     @property
     def last_tick(self) -> datetime | None:
         """Engine time of the last tick."""
         return from_ns(self.counters.last_tick_ns) if self.counters.ticks else None
 
-    async def _tick(self, accepted: Sequence[Accepted], now_ns: int, thread: ThreadPoolExecutor) -> None:
+    async def _tick(self, due: Due, thread: ThreadPoolExecutor) -> None:
         started = self._monotonic()
-        before = self.state
-        computed = await asyncio.get_running_loop().run_in_executor(thread, self._compute, accepted, now_ns)
-        tick, self.state, findings = computed
+        computed, kept = await asyncio.get_running_loop().run_in_executor(thread, self._compute, due)
+        self._keeper.await_safety(due.arrived, kept)
+        self._feed.offer(kept)
+        tick = computed.tick
         self.counters.last_step_s = self._monotonic() - started
         self.counters.ticks += 1
         self.counters.observations += len(tick.batch)
-        self.counters.findings += len(findings)
-        self.counters.last_tick_ns = now_ns
-        now = from_ns(now_ns)
-        self._desk.hear(findings, now)
+        self.counters.findings += len(computed.findings)
+        self.counters.last_tick_ns = due.now_ns
+        self._note_fault(computed.fault, bool(due.arrived))
+        now = from_ns(due.now_ns)
+        self._desk.hear(computed.findings, now)
         for answer in tick.acks:
             self._answer(answer)
-        changed = self._presenter.changes(before, self.state, tick)
-        counters = self._presenter.counts(self.state) if changed else {}
-        self._live.apply(Changes(devices=changed, counters=counters), now=now)
-        if accepted:
-            self._keep(accepted, tick)
-        self._let_read(self._is_behind)
+        self._present(computed, now)
+        self._let_read(self._keeper.journal.is_behind)
 
-    def _compute(self, accepted: Sequence[Accepted], now_ns: int) -> _Computed:
-        tick = self._batcher.build(accepted)
-        state, findings = step(self.state, tick.batch, now_ns, self._region, self._thresholds)
-        if findings and self._on_findings is not None:
-            self._on_findings(findings)
-        return _Computed(tick, state, findings)
+    def _compute(self, due: Due) -> tuple[Computed, Kept]:
+        computed = self.core.run(due.arrived, due.now_ns)
+        kept = self._keeper.keep(due.arrived, computed, due.now_ns)
+        if computed.findings and self._on_findings is not None:
+            self._on_findings(computed.findings)
+        self.ages.note(computed.tick.batch, self._wall_ns())
+        return computed, kept
+
+    def _note_fault(self, fault: str | None, something_arrived: bool) -> None:
+        """Keep the last failure until a tick with messages has gone well."""
+        if fault is not None:
+            self.counters.engine_failures += 1
+            if fault != self.fault:
+                log.error("engine.failed", problem=fault)
+            self.fault = fault
+        elif something_arrived:
+            self.fault = None
 
     def _answer(self, answer: Received[SignAck]) -> None:
         self._on_sign_ack(answer.message, from_ns(answer.received_ns))
 
-    def _keep(self, accepted: Sequence[Accepted], tick: Tick) -> None:
-        """Queue a tick for the store.
-
-        The engine never waits for the database. When too much waits, the oldest ticks go of which nothing has to be
-        acknowledged; what has to be stays, and beyond the limit the sessions are held back, so that it is the broker
-        and the devices that keep it.
-        """
-        self._unstored.append(_Unstored(accepted, tick))
-        self._unstored_cost += self._unstored[-1].cost
-        if self._unstored_cost > self._max_unstored:
-            kept: deque[_Unstored] = deque()
-            for one in self._unstored:
-                if self._unstored_cost > self._max_unstored and not one.needs_answer:
-                    self._unstored_cost -= one.cost
-                    self.counters.ticks_not_stored += 1
-                else:
-                    kept.append(one)
-            self._unstored = kept
-        self._to_store.set()
-
-    async def _store_ticks(self) -> None:
-        while True:
-            await self._to_store.wait()
-            self._to_store.clear()
-            while self._unstored:
-                await self._store_next()
-
-    async def _store_next(self) -> None:
-        """Hand the oldest tick over; a cancellation while the writer is full leaves it where it was."""
-        oldest = self._unstored.popleft()
-        self._unstored_cost -= oldest.cost
-        try:
-            await self._store(oldest.accepted, oldest.tick)
-        except asyncio.CancelledError:
-            self._unstored.appendleft(oldest)
-            self._unstored_cost += oldest.cost
-            raise
-        self._let_read(self._is_behind)
-
-    @property
-    def _is_behind(self) -> bool:
-        return self._unstored_cost >= self._max_unstored
-
-    async def _store(self, accepted: Sequence[Accepted], tick: Tick) -> None:
-        """Hand a tick to the writer in two batches, so that telemetry can give way to hazards.
-
-        What waits for its acknowledgement is stored as carefully as a hazard, whatever it holds.
-        """
-        letters = tuple(letter for one in accepted for letter in one.letters)
-        sources = [one for one in accepted if one.source.qos]
-        careful = tuple(rows for rows in tick.series if sources or rows.name == "slope_reading")
-        telemetry = tuple(rows for rows in tick.series if rows not in careful)
-        if careful or tick.events or letters or sources:
-            await self._put(self._hazard_batch(careful, tick, letters, sources))
-        if telemetry:
-            await self._put(WriteBatch(series=telemetry, priority=Priority.TELEMETRY))
-
-    def _hazard_batch(
-        self,
-        series: tuple[SeriesRows, ...],
-        tick: Tick,
-        letters: tuple[DeadLetter, ...],
-        sources: Sequence[Accepted],
-    ) -> WriteBatch:
-        return WriteBatch(
-            series=series,
-            events=tick.events,
-            dead_letters=letters,
-            priority=Priority.HAZARD,
-            on_durable=lambda: self._acknowledge_all(sources),
-        )
-
-    def _acknowledge_all(self, accepted: Sequence[Accepted]) -> None:
-        if accepted:
-            self._timekeeper.acknowledged(len(accepted))
-        for lane in {one.lane for one in accepted}:
-            self._acknowledge(lane, [one.source for one in accepted if one.lane == lane])
+    def _present(self, computed: Computed, now: datetime) -> None:
+        """Show what changed, within the limits; what is left waits for the next tick."""
+        limits = self._presenting
+        self._presenter.note(computed.before, computed.state, computed.tick)
+        at_s = self._monotonic()
+        gained = (at_s - self._presented_s) * limits.per_s
+        self._may_present = min(self._may_present + gained, float(limits.at_once))
+        self._presented_s = at_s
+        changed = self._presenter.changes(computed.state, int(self._may_present))
+        self._may_present -= len(changed)
+        counters = self._presenter.counts(computed.state) if changed else {}
+        self._live.apply(Changes(devices=changed, counters=counters), now=now)

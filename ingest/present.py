@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from config.catalogue.model import DeviceKind
+from config.catalogue.model import DEVICE_KINDS, DeviceKind
 from engine.findings import HazardLevel
 from engine.freshness import NEVER, Freshness
 from engine.slopes.level import SlopeState
 from engine.step import EngineState
 from engine.traffic.stations import CongestionLevel, StationState
 from ingest.batching import Tick
-from sensors.columns import Envelope, Floats, Received, from_ns, to_ns
-from sensors.observations import Message, WeatherObservation
+from sensors.columns import Envelope, Floats, Ints, Received, from_ns, to_ns
+from sensors.observations import DeviceStatus
 from sensors.registry import Registry
 from storage.views import DeviceView
 
@@ -24,8 +24,11 @@ _CONGESTION: dict[CongestionLevel, str | None] = {level: level.name.lower() for 
 }
 _HAZARD = {level: level.name.lower() for level in HazardLevel}
 _PICTURE = ("pan_deg", "tilt_deg", "zoom")
-_NODE = ("pore_pressure_kpa", "battery_v", "rssi_dbm")
-_WEATHER = ("temp_c", "rh_pct", "wind_kmh", "wind_deg", "visibility_m", "road_surface_c")
+_KEPT: dict[DeviceKind, tuple[str, ...]] = {
+    "slope": ("pore_pressure_kpa", "battery_v", "rssi_dbm"),
+    "weather": ("temp_c", "rh_pct", "wind_kmh", "wind_deg", "visibility_m", "road_surface_c"),
+}
+_DIGITS = 1
 
 
 class Presenter:
@@ -33,63 +36,109 @@ class Presenter:
 
     It also remembers what the engine does not compute with: reported faults, and the newest values of weather stations,
     slope nodes and camera pictures.
+
+    Notes
+    -----
+    A row costs some microseconds of Python, so that under a flood of samples only so many are made at a time: those
+    whose freshness or level changed first, the others in turn. What waits is made of the newest state, so nothing
+    becomes stale by waiting.
     """
 
     def __init__(self, registry: Registry) -> None:
+        count = len(registry)
         self._registry = registry
         self._faults: dict[int, str] = {}
-        self._extra: dict[int, dict[str, float | None]] = {}
-        self._newest_ns: dict[int, int] = {}
+        self._has_fault = np.zeros(count, dtype=np.bool_)
+        self._pictures: dict[int, dict[str, float | None]] = {}
+        self._newest_ns = np.full(count, NEVER, dtype=np.int64)
+        self._latest: dict[DeviceKind, dict[str, Floats]] = {
+            kind: {name: np.full(registry.count[kind], np.nan) for name in names} for kind, names in _KEPT.items()
+        }
+        self._heard = np.zeros(count, dtype=np.bool_)
+        self._pending = np.zeros(count, dtype=np.bool_)
+        self._urgent = np.zeros(count, dtype=np.bool_)
+        self._next = 0
 
     def everything(self, state: EngineState) -> dict[str, DeviceView]:
         """Return a row for every device."""
         return self._rows(range(len(self._registry)), state)
 
-    def changes(self, before: EngineState, after: EngineState, tick: Tick) -> dict[str, DeviceView]:
-        """Return rows for the devices that spoke, or whose freshness or level changed."""
+    def note(self, before: EngineState, after: EngineState, tick: Tick) -> None:
+        """Note the devices that spoke, or whose freshness or level changed."""
         self._remember(tick)
-        changed = after.freshness.state != before.freshness.state
         for envelope in _envelopes(tick):
-            changed[envelope.device] = True
+            self._pending[envelope.device] = True
+        self._urgent |= after.freshness.state != before.freshness.state
         start = self._registry.start["slope"]
-        moved = np.flatnonzero(after.slopes.level != before.slopes.level)
-        changed[start + moved] = True
-        return self._rows(np.flatnonzero(changed).tolist(), after)
+        self._urgent[start + np.flatnonzero(after.slopes.level != before.slopes.level)] = True
+
+    @property
+    def waiting(self) -> int:
+        """Devices whose row is to be made anew."""
+        return int((self._pending | self._urgent).sum())
+
+    def changes(self, state: EngineState, most: int) -> dict[str, DeviceView]:
+        """Return the rows of at most so many of the devices noted, and forget that they were."""
+        urgent = np.flatnonzero(self._urgent)[:most]
+        self._urgent[urgent] = False
+        self._pending[urgent] = False
+        waiting = np.flatnonzero(self._pending)
+        # In turn from where it stopped last time, so that none waits for ever.
+        turned = np.roll(waiting, -int(np.searchsorted(waiting, self._next)))[: most - len(urgent)]
+        self._pending[turned] = False
+        if len(turned):
+            self._next = int(turned[-1]) + 1
+        return self._rows(np.sort(np.concatenate([urgent, turned])).tolist(), state)
 
     def counts(self, state: EngineState) -> dict[str, float]:
         """Return how many devices are fresh, stale and unknown."""
         return {f"devices_{name}": float((state.freshness.state == code).sum()) for code, name in _FRESHNESS.items()}
 
     def _remember(self, tick: Tick) -> None:
-        for station in tick.stations:
-            self._note(station, station.message.fault, None)
+        self._remember_stations(tick)
+        batch = tick.batch
+        for kind, columns in (("weather", batch.weather), ("slope", batch.slope)):
+            newest = self._take_newest(columns.envelope)
+            row = columns.envelope.row[newest]
+            for name, latest in self._latest[kind].items():  # type: ignore[index]
+                latest[row] = columns.values[name][newest]
+            self._heard[columns.envelope.device[newest]] = True
         for status in tick.statuses:
-            picture = {name: getattr(status.message, name, None) for name in _PICTURE}
-            known = any(value is not None for value in picture.values())
-            self._note(status, status.message.fault, picture if known else None)
-        for weather in tick.weather:
-            self._note(weather, None, {name: getattr(weather.message, name) for name in _WEATHER})
-        slope = tick.batch.slope
-        for place, device in enumerate(slope.envelope.device.tolist()):
-            if self._is_newest(device, int(slope.envelope.time_ns[place])):
-                self._extra[device] = {name: _shown(slope.values[name], place) for name in _NODE}
+            self._remember_status(status)
 
-    def _note(self, item: Received[Message], fault: str | None, extra: dict[str, float | None] | None) -> None:
-        if not self._is_newest(item.device, to_ns(item.message.time)):
+    def _remember_stations(self, tick: Tick) -> None:
+        vds = tick.batch.vds
+        newest = self._take_newest(vds.envelope)
+        device, time_ns = vds.envelope.device[newest], vds.envelope.time_ns[newest]
+        told = vds.fault[newest]
+        for gone in device[self._has_fault[device] & ~told].tolist():
+            del self._faults[gone]
+            self._has_fault[gone] = False
+        for one, at_ns in zip(device[told].tolist(), time_ns[told].tolist(), strict=True):
+            self._faults[one] = tick.faults[one, at_ns]
+            self._has_fault[one] = True
+
+    def _remember_status(self, status: Received[DeviceStatus]) -> None:
+        device, time_ns = status.device, to_ns(status.message.time)
+        if time_ns < self._newest_ns[device]:
             return
-        if fault:
-            self._faults[item.device] = fault
-        elif not isinstance(item.message, WeatherObservation):
-            self._faults.pop(item.device, None)
-        if extra is not None:
-            self._extra[item.device] = extra
-
-    def _is_newest(self, device: int, time_ns: int) -> bool:
-        """Tell whether a message is at least as new as what is shown: late ones change nothing."""
-        if time_ns < self._newest_ns.get(device, NEVER):
-            return False
         self._newest_ns[device] = time_ns
-        return True
+        self._faults.pop(device, None)
+        if status.message.fault:
+            self._faults[device] = status.message.fault
+        self._has_fault[device] = bool(status.message.fault)
+        picture = {name: getattr(status.message, name, None) for name in _PICTURE}
+        if any(value is not None for value in picture.values()):
+            self._pictures[device] = picture
+
+    def _take_newest(self, envelope: Envelope) -> Ints:
+        """Return the places of each device's newest sample, if it is not older than what is shown; note its time."""
+        order = np.lexsort((envelope.time_ns, envelope.device))
+        device = envelope.device[order]
+        last = order[np.append(device[1:] != device[:-1], True)] if len(order) else order
+        newest = last[envelope.time_ns[last] >= self._newest_ns[envelope.device[last]]]
+        self._newest_ns[envelope.device[newest]] = envelope.time_ns[newest]
+        return newest
 
     def _rows(self, devices: Iterable[int], state: EngineState) -> dict[str, DeviceView]:
         return {self._registry.ids[device]: self._row(device, state) for device in devices}
@@ -107,8 +156,16 @@ class Presenter:
             level=level,
             time=from_ns(int(freshness.time_ns[device])) if heard else None,
             received=from_ns(int(freshness.received_ns[device])) if heard else None,
-            values=values | self._extra.get(device, {}),
+            values=values | self._kept(device),
         )
+
+    def _kept(self, device: int) -> dict[str, float | None]:
+        kept = dict(self._pictures.get(device, {}))
+        if self._heard[device]:
+            kind = DEVICE_KINDS[self._registry.kind[device]]
+            row = device - self._registry.start[kind]
+            kept |= {name: _shown(latest, row, _DIGITS) for name, latest in self._latest[kind].items()}
+        return kept
 
     def _computed(self, device: int, state: EngineState) -> tuple[str | None, dict[str, float | None]]:
         if (row := self._row_of("vds", device)) is not None:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from ingest.inbox import Accepted
+from ingest.inbox import Arrived
 from ingest.intake import Intake
+from ingest.mqtt.session import Incoming, OversizePublish
 from sensors.columns import from_ns, to_ns
 
 
 class Due(NamedTuple):
     """One tick."""
 
-    accepted: Sequence[Accepted]
+    arrived: Sequence[Arrived]
     now_ns: int
     """Engine time, never before that of an earlier tick. [ns since 1970 UTC]"""
 
 
 class Timekeeper(Protocol):
     """Decides about ticks."""
+
+    is_wall: bool
+    """Whether its time is the wall's, and goes on by itself."""
 
     def now(self) -> datetime:
         """Return engine time."""
@@ -37,7 +42,7 @@ class Timekeeper(Protocol):
 
 
 class WallTicks:
-    """A tick every so often, and at once when a hazard arrives.
+    """A tick soon after something arrived, sooner when it is a hazard, and every so often when nothing does.
 
     Parameters
     ----------
@@ -46,31 +51,46 @@ class WallTicks:
     clock
         Aware UTC.
     interval_s
-        Time between ticks. [s]
-    telemetry_per_tick
-        Observations of detectors taken at once; what is left waits for the next tick.
-    gather_s
-        How long a hazard waits for others that come with it. [s]
-    sleep
-        Waits for a number of seconds.
+        Time between ticks when nothing arrives. [s]
+    gather_s, hazard_gather_s
+        How long a sample, or a hazard, waits for others that come with it. [s]
+    monotonic
+        Seconds that only grow.
+    hazard_bytes, telemetry_bytes
+        What one tick takes at most of each queue; what is left waits for the next.
+
+    Notes
+    -----
+    When ticks take long, the next gathers for as long as the last one took: the engine then does fewer and larger
+    steps instead of falling behind. Hazards do not wait for that.
     """
+
+    is_wall = True
 
     def __init__(
         self,
         intake: Intake,
         clock: Callable[[], datetime],
         interval_s: float,
-        telemetry_per_tick: int = 20_000,
-        gather_s: float = 0.02,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        gather_s: float = 0.05,
+        hazard_gather_s: float = 0.02,
+        monotonic: Callable[[], float] = time.monotonic,
+        hazard_bytes: int = 8 << 20,
+        telemetry_bytes: int = 8 << 20,
     ) -> None:
         self._intake = intake
         self._clock = clock
         self._interval_s = interval_s
-        self._telemetry_per_tick = telemetry_per_tick
-        self._gather_s = gather_s
-        self._sleep = sleep
-        self._wake = asyncio.Event()
+        self._gather_s = min(gather_s, interval_s)
+        self._hazard_gather_s = min(hazard_gather_s, interval_s)
+        self._monotonic = monotonic
+        self._hazard_bytes = hazard_bytes
+        self._telemetry_bytes = telemetry_bytes
+        self._due_s = float("inf")
+        self._sooner = asyncio.Event()
+        self._took_s = 0.0
+        self._given_s: float | None = None
         self._last_ns = 0
 
     def now(self) -> datetime:
@@ -78,27 +98,37 @@ class WallTicks:
         return from_ns(max(to_ns(self._clock()), self._last_ns))
 
     def arrived(self, *, hazard: bool) -> None:
-        """Wake at once for a hazard; telemetry waits for its tick."""
-        if hazard:
-            self._wake.set()
+        """Note that a tick is due: soon for a hazard, a little later for telemetry."""
+        wait_s = self._hazard_gather_s if hazard else max(self._gather_s, min(self._took_s, self._interval_s))
+        due_s = self._monotonic() + wait_s
+        if due_s < self._due_s:
+            self._due_s = due_s
+            self._sooner.set()
 
     def acknowledged(self, count: int) -> None:
         """Do nothing: the wall's time goes on."""
 
     async def next_tick(self) -> Due:
-        """Wait for the interval or a hazard, then take what arrived."""
-        try:
-            async with asyncio.timeout(self._interval_s):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        else:
-            await self._sleep(self._gather_s)
-        self._wake.clear()
+        """Wait until something that arrived is due, or the interval is over, then take what there is."""
+        asked_s = self._monotonic()
+        if self._given_s is not None:
+            self._took_s = asked_s - self._given_s
+        end_s = asked_s + self._interval_s
+        while (left_s := min(self._due_s, end_s) - self._monotonic()) > 0.0:
+            self._sooner.clear()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._sooner.wait()
+            except TimeoutError:
+                break
+        self._due_s = float("inf")
         intake = self._intake
-        accepted = [*intake.hazard.take(), *intake.telemetry.take(self._telemetry_per_tick)]
+        arrived = [*intake.hazard.take(self._hazard_bytes), *intake.telemetry.take(self._telemetry_bytes)]
+        if intake.hazard or intake.telemetry:
+            self._due_s = self._monotonic()
         self._last_ns = to_ns(self.now())
-        return Due(accepted, self._last_ns)
+        self._given_s = self._monotonic()
+        return Due(arrived, self._last_ns)
 
 
 class DeviceTicks:
@@ -115,6 +145,8 @@ class DeviceTicks:
         Whose one queue is emptied in order.
     interval_s
         Length of a tick in device time. [s]
+    newest_ns
+        Returns the newest device time in a message; 0 when it has none that is believed. [ns since 1970 UTC]
     idle_s
         Wall time without a message after which the last tick is taken. [s]
     most
@@ -122,13 +154,24 @@ class DeviceTicks:
         before the tick is over.
     """
 
-    def __init__(self, intake: Intake, interval_s: float, idle_s: float = 3.0, most: int = 250) -> None:
+    is_wall = False
+
+    def __init__(
+        self,
+        intake: Intake,
+        interval_s: float,
+        newest_ns: Callable[[Incoming | OversizePublish], int],
+        idle_s: float = 3.0,
+        most: int = 250,
+    ) -> None:
         self._intake = intake
+        self._newest_ns = newest_ns
         self._interval_ns = int(interval_s * 1e9)
         self._idle_s = idle_s
         self._most = most
         self._watermark_ns = 0
-        self._pending: list[Accepted] = []
+        self._pending: list[Arrived] = []
+        self._ahead: Arrived | None = None
         self._unsafe = 0
         self._wake = asyncio.Event()
 
@@ -150,13 +193,15 @@ class DeviceTicks:
         """Wait until a message of a later interval closes the tick."""
         inbox = self._intake.hazard
         while True:
-            while inbox:
-                later_ns = max(_newest_ns(inbox.peek()), self._watermark_ns)
+            while (one := self._ahead or inbox.take_one()) is not None:
+                later_ns = max(self._newest_ns(one.messages[0]), self._watermark_ns)
                 ended = later_ns // self._interval_ns > self._watermark_ns // self._interval_ns
                 if self._pending and (ended or len(self._pending) >= self._most):
+                    self._ahead = one
                     return self._close()
                 self._watermark_ns = later_ns
-                self._pending.append(inbox.pop())
+                self._pending.append(one)
+                self._ahead = None
             # While something is not safe yet, its sender may be waiting for us: silence then says nothing.
             try:
                 async with asyncio.timeout(self._idle_s if self._pending and self._unsafe <= 0 else None):
@@ -166,10 +211,6 @@ class DeviceTicks:
             self._wake.clear()
 
     def _close(self) -> Due:
-        accepted, self._pending = self._pending, []
-        self._unsafe += sum(1 for one in accepted if one.source.qos)
-        return Due(accepted, self._watermark_ns)
-
-
-def _newest_ns(accepted: Accepted) -> int:
-    return max((to_ns(item.message.time) for item in accepted.observations), default=0)
+        arrived, self._pending = self._pending, []
+        self._unsafe += sum(1 for one in arrived for message in one.messages if message.qos)
+        return Due(arrived, self._watermark_ns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,7 +22,6 @@ from sensors.observations import (
     Message,
     SlopeObservation,
     TowerEvent,
-    VdsObservation,
     WeatherObservation,
 )
 
@@ -96,6 +96,18 @@ class VdsColumns:
     heavy: Floats
     """[veh/period]"""
 
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> VdsColumns:
+        """Return the rows that a mask or index selects."""
+        return VdsColumns(
+            self.envelope.take(which),
+            self.period_s[which],
+            self.fault[which],
+            self.volume[which],
+            self.speed_kmh[which],
+            self.occupancy_pct[which],
+            self.heavy[which],
+        )
+
 
 SLOPE_FIELDS = (
     "rain_mm_total",
@@ -130,6 +142,11 @@ class SlopeColumns:
     values: dict[str, Floats]
     soil_moisture_frac: Floats
 
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> SlopeColumns:
+        """Return the rows that a mask or index selects."""
+        values = {name: column[which] for name, column in self.values.items()}
+        return SlopeColumns(self.envelope.take(which), values, self.soil_moisture_frac[which])
+
 
 @dataclass(frozen=True)
 class WeatherColumns:
@@ -140,6 +157,10 @@ class WeatherColumns:
 
     envelope: Envelope
     values: dict[str, Floats]
+
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> WeatherColumns:
+        """Return the rows that a mask or index selects."""
+        return WeatherColumns(self.envelope.take(which), {name: column[which] for name, column in self.values.items()})
 
 
 @dataclass(frozen=True)
@@ -214,56 +235,62 @@ def envelope(messages: Sequence[Received[Message]], start: int) -> Envelope:
     )
 
 
-def vds_columns(messages: Sequence[Received[VdsObservation]], start: int, n_lane: int) -> VdsColumns:
-    """Spread lane samples over a (message, lane) grid.
+def times_ns(messages: Sequence[Message]) -> Ints:
+    """Return device times [ns since 1970 UTC], shape (n_message,), exactly; those beyond 64 bits become their ends.
 
-    Raises
-    ------
-    IndexError
-        If a lane number is above ``n_lane``; whoever accepts messages holds them against the station's lanes first.
+    Notes
+    -----
+    A double holds microseconds exactly enough to be rounded right until 2038; later times go one by one.
     """
-    shape = (len(messages), n_lane)
-    cells = [
-        (place, sample.lane - 1, sample.volume, _number(sample.speed_kmh), sample.occupancy_pct, _number(sample.heavy))
-        for place, item in enumerate(messages)
-        for sample in item.message.lanes
-    ]
-    table = np.array(cells, dtype=np.float64).reshape(-1, 6)
-    at = (table[:, 0].astype(np.intp), table[:, 1].astype(np.intp))
-    grids = [np.full(shape, np.nan) for _ in range(4)]
-    for grid, column in zip(grids, table.T[2:], strict=True):
-        grid[at] = column
-    volume, speed, occupancy, heavy = grids
-    return VdsColumns(
-        envelope=envelope(messages, start),
-        period_s=_floats([item.message.period_s for item in messages]),
-        fault=np.array([item.message.fault is not None for item in messages], dtype=np.bool_),
-        volume=volume,
-        speed_kmh=speed,
-        occupancy_pct=occupancy,
-        heavy=heavy,
+    seconds = np.fromiter(map(datetime.timestamp, map(_time_of, messages)), dtype=np.float64, count=len(messages))
+    if seconds.size and not -(2.0**31) < seconds.min() <= seconds.max() < 2.0**31:
+        exact = [min(max(to_ns(message.time), _FIRST_NS), _LAST_NS) for message in messages]
+        return np.array(exact, dtype=np.int64)
+    return np.rint(seconds * 1e6).astype(np.int64) * 1_000
+
+
+_FIRST_NS, _LAST_NS = -(2**62), 2**63 - 1
+_time_of = attrgetter("time")
+_seq_of = attrgetter("seq")
+
+
+def envelope_of(messages: Sequence[Message], device: Ints, time_ns: Ints, received_ns: Ints, start: int) -> Envelope:
+    """Return the common columns of messages whose devices and times are arrays already."""
+    return Envelope(
+        device=device,
+        row=device - start,
+        seq=np.fromiter(map(_seq_of, messages), dtype=np.int64, count=len(messages)),
+        time_ns=time_ns,
+        received_ns=received_ns,
     )
 
 
-def slope_columns(messages: Sequence[Received[SlopeObservation]], start: int) -> SlopeColumns:
+def slope_grid(messages: Sequence[SlopeObservation], head: Envelope) -> SlopeColumns:
     """Columns of landslide samples; the first three depths of soil moisture are kept."""
     moisture = np.full((len(messages), SOIL_DEPTHS), np.nan)
-    for place, item in enumerate(messages):
-        depths = (item.message.soil_moisture_frac or ())[:SOIL_DEPTHS]
+    for place, message in enumerate(messages):
+        depths = (message.soil_moisture_frac or ())[:SOIL_DEPTHS]
         moisture[place, : len(depths)] = [_number(value) for value in depths]
-    return SlopeColumns(
-        envelope=envelope(messages, start),
-        values={name: _floats([_number(getattr(item.message, name)) for item in messages]) for name in SLOPE_FIELDS},
-        soil_moisture_frac=moisture,
-    )
+    return SlopeColumns(head, {name: _column(messages, name) for name in SLOPE_FIELDS}, moisture)
 
 
-def weather_columns(messages: Sequence[Received[WeatherObservation]], start: int) -> WeatherColumns:
+def slope_columns(items: Sequence[Received[SlopeObservation]], start: int) -> SlopeColumns:
+    """Columns of landslide samples, as `slope_grid`."""
+    return slope_grid([item.message for item in items], envelope(items, start))
+
+
+def weather_grid(messages: Sequence[WeatherObservation], head: Envelope) -> WeatherColumns:
     """Columns of weather samples."""
-    return WeatherColumns(
-        envelope=envelope(messages, start),
-        values={name: _floats([_number(getattr(item.message, name)) for item in messages]) for name in WEATHER_FIELDS},
-    )
+    return WeatherColumns(head, {name: _column(messages, name) for name in WEATHER_FIELDS})
+
+
+def weather_columns(items: Sequence[Received[WeatherObservation]], start: int) -> WeatherColumns:
+    """Columns of weather samples, as `weather_grid`."""
+    return weather_grid([item.message for item in items], envelope(items, start))
+
+
+def _column(messages: Sequence[Message], name: str) -> Floats:
+    return np.array(list(map(attrgetter(name), messages)), dtype=np.float64)
 
 
 def bearing_columns(messages: Sequence[Received[TowerEvent]], start: int) -> BearingColumns:

@@ -32,7 +32,7 @@ Confidence = Annotated[float, Meta(ge=0, le=1, description="How sure the device 
 MessageId = Annotated[str, Meta(min_length=1, max_length=64, description="Identifier of the message.")]
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every message has."""
 
     device: DeviceId
@@ -40,7 +40,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     seq: Sequence
 
 
-class LaneSample(msgspec.Struct, frozen=True, kw_only=True):
+class LaneSample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One lane of a detection station over one period."""
 
     lane: Annotated[int, Meta(ge=1, le=16, description="1 is the lane nearest the median.")]
@@ -52,7 +52,7 @@ class LaneSample(msgspec.Struct, frozen=True, kw_only=True):
     heavy: Annotated[int, Meta(ge=0, le=10_000, description="Heavy vehicles among them. [veh/period]")] | None = None
 
 
-class VdsObservation(Message, frozen=True, kw_only=True):
+class VdsObservation(Message, frozen=True, kw_only=True, gc=False):
     """Periodic sample of a vehicle detection station."""
 
     period_s: Annotated[float, Meta(gt=0, le=3600, description="Length of the period that ends at `time`. [s]")]
@@ -64,7 +64,7 @@ class VdsObservation(Message, frozen=True, kw_only=True):
     ) = None
 
 
-class SlopeObservation(Message, frozen=True, kw_only=True):
+class SlopeObservation(Message, frozen=True, kw_only=True, gc=False):
     """Periodic sample of a landslide sensor node; any value may be null."""
 
     rain_mm_total: (
@@ -87,7 +87,7 @@ class SlopeObservation(Message, frozen=True, kw_only=True):
     rssi_dbm: Annotated[float, Meta(ge=-200, le=30, description="Signal strength at the gateway. [dBm]")] | None = None
 
 
-class WeatherObservation(Message, frozen=True, kw_only=True):
+class WeatherObservation(Message, frozen=True, kw_only=True, gc=False):
     """Periodic sample of a weather station; any value may be null."""
 
     temp_c: Annotated[float, Meta(ge=-100, le=100, description="Air temperature. [°C]")] | None = None
@@ -105,7 +105,7 @@ class WeatherObservation(Message, frozen=True, kw_only=True):
     road_state: Literal["dry", "moist", "wet", "snow", "ice", "unknown"] | None = None
 
 
-class TowerEvent(Message, frozen=True, kw_only=True):
+class TowerEvent(Message, frozen=True, kw_only=True, gc=False):
     """Smoke or flame seen from a watchtower, as a bearing."""
 
     detection: Annotated[str, Meta(min_length=1, max_length=64, description="Identifier of the detection.")]
@@ -136,7 +136,7 @@ CctvEventKind = Literal[
 ]
 
 
-class CctvEvent(Message, frozen=True, kw_only=True):
+class CctvEvent(Message, frozen=True, kw_only=True, gc=False):
     """Something that the analysis of a camera picture found."""
 
     event: CctvEventKind
@@ -144,7 +144,7 @@ class CctvEvent(Message, frozen=True, kw_only=True):
     lane: Annotated[int, Meta(ge=1, le=16, description="1 is the lane nearest the median.")] | None = None
 
 
-class DeviceStatus(Message, frozen=True, kw_only=True):
+class DeviceStatus(Message, frozen=True, kw_only=True, gc=False):
     """Retained state of a device; the last will of its connection says ``online: false``."""
 
     online: bool
@@ -165,7 +165,7 @@ class CameraStatus(DeviceStatus, frozen=True, kw_only=True):
     stream_url: Annotated[str, Meta(max_length=2_000, description="Where the picture can be seen.")] | None = None
 
 
-class SignCommand(Message, frozen=True, kw_only=True):
+class SignCommand(Message, frozen=True, kw_only=True, gc=False):
     """What a sign is asked to show."""
 
     message: MessageId
@@ -174,7 +174,7 @@ class SignCommand(Message, frozen=True, kw_only=True):
     expires: Annotated[Time, Meta(description="When the message ends by itself.")]
 
 
-class SignAck(Message, frozen=True, kw_only=True):
+class SignAck(Message, frozen=True, kw_only=True, gc=False):
     """What a sign did with a command, and what its face shows now."""
 
     message: Annotated[str, Meta(min_length=1, max_length=64, description="Identifier of the command's message.")]
@@ -194,7 +194,7 @@ Page = Annotated[
 ]
 
 
-class CellBroadcast(Message, frozen=True, kw_only=True):
+class CellBroadcast(Message, frozen=True, kw_only=True, gc=False):
     """What a district's cell broadcast centre is asked to send to phones, to change, or to stop sending."""
 
     message: MessageId
@@ -231,7 +231,7 @@ class CellBroadcast(Message, frozen=True, kw_only=True):
     cancel: Annotated[bool, Meta(description="Stop sending the message with this `message_id` and `serial`.")] = False
 
 
-class CellAck(Message, frozen=True, kw_only=True):
+class CellAck(Message, frozen=True, kw_only=True, gc=False):
     """What a cell broadcast centre did with a command."""
 
     message: Annotated[str, Meta(min_length=1, max_length=64, description="Identifier of the command's message.")]

@@ -7,7 +7,6 @@ that it can be looked at with ``zcat``.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import zlib
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,7 +16,6 @@ from typing import Literal, Self
 
 import msgspec
 
-from config.catalogue.model import Catalogue
 from simulators.errors import SimulatorError
 
 FORMAT: Literal["gwanje-recording"] = "gwanje-recording"
@@ -48,12 +46,6 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     topic: str
     payload: bytes
     retain: bool = False
-
-
-def catalogue_digest(catalogue: Catalogue) -> str:
-    """Return what tells one catalogue from another; terrain, which devices do not speak of, is left out."""
-    rows = msgspec.json.encode(msgspec.structs.replace(catalogue, terrain=None))
-    return hashlib.sha256(rows).hexdigest()
 
 
 class RecordingWriter:

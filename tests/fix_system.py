@@ -119,12 +119,13 @@ Start = Callable[..., AbstractAsyncContextManager[Running]]
 
 
 @pytest.fixture
-def system_here(database_url: str, region: Catalogue) -> Start:
+def system_here(database_url: str, region: Catalogue, tmp_path: Path) -> Start:
     """Return what runs a system in this process; settings may be given."""
 
     @contextlib.asynccontextmanager
     async def run(**changes: Any) -> AsyncIterator[Running]:
-        settings = Settings(**{"database_url": database_url, "tick_ms": 50} | changes)
+        own = {"database_url": database_url, "tick_ms": 50, "data_dir": str(tmp_path)}
+        settings = Settings(**own | changes)
         addresses: list[str] = []
         with bind("127.0.0.1", 0) as listener:
             system = System(settings, region, listener)

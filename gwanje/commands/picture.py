@@ -6,13 +6,13 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
+from config.catalogue.digest import catalogue_digest
 from gwanje.errors import CommandError
 from gwanje.regions import region_of
 from gwanje.rehearsal.said import read_said
 from gwanje.rehearsal.said_records import SaidSituation
 from gwanje.running import settings_from
 from simulators.errors import SimulatorError
-from simulators.recording import catalogue_digest
 from simulators.truth.folder import MESSAGES_FILE, PICTURES_FOLDER
 from simulators.truth.reader import read_run
 

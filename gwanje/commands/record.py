@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiomqtt
 
+from config.catalogue.digest import catalogue_digest
 from gwanje.errors import CommandError, first_of
 from gwanje.logs import configure_logs
 from gwanje.pace import utc_now
@@ -16,7 +17,7 @@ from gwanje.regions import region_of
 from gwanje.running import run_until_signal, settings_from
 from simulators.errors import SimulatorError
 from simulators.record import record
-from simulators.recording import FORMAT, VERSION, Header, RecordingWriter, catalogue_digest
+from simulators.recording import FORMAT, VERSION, Header, RecordingWriter
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiomqtt
 import msgspec
 
+from config.catalogue.digest import catalogue_digest
 from config.catalogue.model import Catalogue
 from config.catalogue.save import save_region
 from config.settings import Settings
@@ -22,7 +23,7 @@ from gwanje.running import data_folder, run_until_signal, settings_from
 from gwanje.stack import Stack, begin_anew, only_one, with_port
 from simulators.detector_array import KMH_PER_MPH, DetectorArray, load_detector_array
 from simulators.errors import SimulatorError
-from simulators.recording import Recorded, catalogue_digest, read_header, read_messages
+from simulators.recording import Recorded, read_header, read_messages
 from simulators.replay import replay
 
 _SPEED_LIMIT_MPH = 70.0

@@ -13,6 +13,7 @@ from config.catalogue.model import Catalogue
 from config.numbers import NumberError
 from config.settings import Settings
 from config.words import WordsError
+from gwanje.collector import settle
 from gwanje.errors import CommandError, first_of
 from gwanje.listener import MQTT_VARIABLE, PAGE_VARIABLE, bind, inherited
 from gwanje.logs import configure_logs
@@ -80,6 +81,7 @@ async def _serve(settings: Settings, catalogue: Catalogue, stopping: asyncio.Eve
         page = "{}:{}".format(*listener.getsockname()[:2])
 
         def ready(broker: str) -> None:
+            settle()
             log.info("system.ready", page=page, broker=broker)
 
         await System(settings, catalogue, listener, stopping, mqtt).run(ready)

@@ -20,21 +20,20 @@ from config.numbers import THRESHOLDS, load_numbers
 from config.settings import Mode
 from config.words import Words
 from engine.findings import Finding
-from engine.step import EngineState, step
 from gwanje.inlets import TELEMETRY_FILTERS
 from gwanje.rehearsal.memory_store import MemoryStore
 from ingest.batching import Batcher
+from ingest.core import Core
 from ingest.intake import Intake
+from ingest.letters import LetterBox
 from ingest.mqtt.session import Incoming
 from ingest.mqtt.topics import matches
+from ingest.reading import Reader
 from ingest.region import engine_region
 from ingest.thresholds import load_thresholds
 from sensors.columns import to_ns
 from sensors.observations import SignAck
 from sensors.registry import Registry
-
-TELEMETRY_PER_TICK = 20_000
-"""Observations of detectors taken in one tick, as `ingest.timekeeping.WallTicks` takes them."""
 
 
 class ControlRoom:
@@ -79,10 +78,14 @@ class ControlRoom:
         self.now = start
         self.ticks = 0
         self._region = engine_region(catalogue, gazetteer)
-        self._thresholds = load_thresholds(thresholds)
-        self.state = EngineState.initial(self._region)
-        self.intake = Intake(registry, plausibility, lambda: self.now)
-        self._batcher = Batcher(registry, np.arange(len(registry), dtype=np.int32), plausibility)
+        self.intake = Intake(lambda: self.now)
+        self.letters = LetterBox(lambda: self.now)
+        self._core = Core(
+            Reader(registry, plausibility, self.letters),
+            Batcher(registry, np.arange(len(registry), dtype=np.int32), plausibility),
+            self._region,
+            load_thresholds(thresholds),
+        )
         self._store = MemoryStore()
         self._on_findings = on_findings
         self._lane: dict[str, bool] = {}
@@ -120,14 +123,14 @@ class ControlRoom:
     def tick(self, now: datetime) -> None:
         """Carry the engine forward to a time, not before the last, with all that arrived."""
         self.now = now
-        accepted = [*self.intake.hazard.take(), *self.intake.telemetry.take(TELEMETRY_PER_TICK)]
-        now_ns = to_ns(now)
-        tick = self._batcher.build(accepted)
-        self.state, findings = step(self.state, tick.batch, now_ns, self._region, self._thresholds)
-        if findings:
-            self._on_findings(findings)
-        self.desk.hear(findings, now)
-        for answer in tick.acks:
+        arrived = [*self.intake.hazard.take(), *self.intake.telemetry.take()]
+        computed = self._core.run(arrived, to_ns(now))
+        if computed.fault is not None:
+            raise RuntimeError(f"the engine failed at {now.isoformat()}: {computed.fault}")
+        if computed.findings:
+            self._on_findings(computed.findings)
+        self.desk.hear(computed.findings, now)
+        for answer in computed.tick.acks:
             self._note(answer.message)
         self.ticks += 1
 

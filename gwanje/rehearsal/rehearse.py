@@ -148,7 +148,7 @@ async def rehearse(
                 recorder.observe(truth.snapshot(time_s), time_s)
             progress(time_s)
         recorder.close(plan.duration_s)
-    return Rehearsed(room.ticks, messages, room.intake.letters.count, writer.count, said.count, approved)
+    return Rehearsed(room.ticks, messages, room.letters.count, writer.count, said.count, approved)
 
 
 def _recording(plan: Plan, catalogue: Catalogue) -> RecordingWriter:

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from config.catalogue.digest import catalogue_digest
 from config.catalogue.model import DEVICE_KINDS, Catalogue, Name
 from config.settings import Mode
-from simulators.recording import catalogue_digest
 from simulators.truth.errors import RunError
 
 FORMAT: Literal["gwanje-run"] = "gwanje-run"

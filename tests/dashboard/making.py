@@ -53,6 +53,7 @@ class Room:
             citizens=self.citizens,
             clock=lambda: NOW,
             figures=lambda: iter([("ticks", "Engine ticks", "counter", 3.0), ("step_seconds", "Last", "gauge", 0.5)]),
+            histograms=lambda: iter([("age_seconds", "Ages", (0.1, 1.0), (2, 3, 4), 9.5)]),
             parts=lambda: [PartView(id=name, state=state, reason=Name("", "")) for name, state in self.states.items()],
             approved=self._wake,
             web=Path("/nonexistent"),

@@ -197,6 +197,8 @@ async def test_health_readiness_and_figures(room: Room, client: httpx.AsyncClien
     figures = (await client.get("/metrics")).text
     assert "gwanje_ticks_total 3.0" in figures
     assert "# TYPE gwanje_step_seconds gauge" in figures
+    buckets = [line for line in figures.splitlines() if line.startswith("gwanje_age_seconds_bucket")]
+    assert [line.partition("le=")[2] for line in buckets] == ['"0.1"} 2.0', '"1"} 5.0', '"+Inf"} 9.0']
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/api/v1/region", "/api/v1/nothing", "/api/v1/alerts/x/approve"])

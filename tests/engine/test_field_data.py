@@ -13,7 +13,8 @@ from engine.region import PointTable, Region, StationTable, TowerTable
 from engine.step import EngineState, step
 from ingest.thresholds import load_thresholds
 from sensors.codec import decode
-from sensors.columns import Received, to_ns, vds_columns
+from sensors.columns import Received, to_ns
+from sensors.lanes import vds_columns
 from simulators.detector_array import DetectorArray, load_detector_array
 from tests.engine.builders import batch
 

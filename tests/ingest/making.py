@@ -6,10 +6,17 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from config.numbers import load_numbers
-from ingest.intake import Intake
-from ingest.mqtt.session import Incoming
+from ingest.batching import Batcher
+from ingest.inbox import Arrived
+from ingest.intake import HAZARDS, Intake
+from ingest.letters import LetterBox
+from ingest.mqtt.session import Incoming, OversizePublish
+from ingest.reading import Read, Reader
+from sensors.columns import to_ns
+from sensors.observations import Message
 from sensors.registry import Registry
 from tests.alerts.making import NOW, WESTERN, two_districts
 
@@ -31,7 +38,26 @@ class Clock:
 
 
 def intake(clock: Clock | None = None, **options: Any) -> Intake:
-    return Intake(REGISTRY, PLAUSIBILITY, clock or Clock(), **options)
+    return Intake(clock or Clock(), **options)
+
+
+def reader(clock: Clock | None = None, registry: Registry = REGISTRY, **options: Any) -> Reader:
+    return Reader(registry, PLAUSIBILITY, LetterBox(clock or Clock()), **options)
+
+
+def batcher() -> Batcher:
+    return Batcher(REGISTRY, np.arange(len(REGISTRY), dtype=np.int32), PLAUSIBILITY)
+
+
+def arrived(*messages: Incoming | OversizePublish, at: datetime = NOW, lane: int = HAZARDS) -> list[Arrived]:
+    """Return messages as one read of a socket brought them."""
+    return [Arrived(messages, to_ns(at), lane)]
+
+
+def said(found: Read) -> list[Message]:
+    """Return what was accepted, observations first, kind after kind."""
+    fast = [message for observed in found.fast.values() for message in observed.messages]
+    return [*fast, *(item.message for item in found.rare)]
 
 
 def message(topic: str, body: Any, *, qos: int = 0, packet_id: int = 0, retain: bool = False) -> Incoming:

@@ -15,8 +15,9 @@ from tests.ingest.making import (
     PLAUSIBILITY,
     REGISTRY,
     STATION,
-    intake,
+    arrived,
     message,
+    reader,
     slope_message,
     status,
     tower,
@@ -32,9 +33,7 @@ def batcher() -> Batcher:
 
 
 def tick(maker: Batcher, *messages: Incoming) -> Tick:
-    taking = intake()
-    taking.take_hazards(messages)
-    return maker.build(taking.hazard.take())
+    return maker.build(reader().read(arrived(*messages)))
 
 
 def key(device: str) -> int:
@@ -81,7 +80,7 @@ def test_what_no_road_can_bring_is_stored_with_its_mark_and_kept_from_the_engine
         REPORTED_FAULT,
     ]
     assert np.isnan(made.batch.vds.volume[0]).tolist() == [True, True, False]
-    assert made.stations[0].message.fault == "radar"
+    assert made.faults == {(REGISTRY.index[STATION], to_ns(NOW)): "radar"}
 
 
 @pytest.mark.filterwarnings("error")
@@ -97,7 +96,24 @@ def test_duplicates_go_over_all_kinds_and_ticks() -> None:
     again = tick(maker, slope_message(seq=4), tower(seq=9), vds(seq=1), vds(seq=2, time=later(30)))
     assert len(again.batch) == 1
     assert again.events == ()
+    assert sorted(again.repeated.tolist()) == [0, 1, 2]
     assert maker.deduplicator.duplicates == 4
+
+
+def test_duplicates_in_a_batch_are_named_by_place_and_member_and_left_out_again() -> None:
+    maker = batcher()
+    tick(maker, vds("VDS-E1up01", seq=1))
+    bodies = [vds_body(f"VDS-E1up0{place}", seq=1) for place in range(3)]
+    batch = message(f"gwanje/v1/{WESTERN}/vds/_gateway/g/obs", bodies)
+    made = tick(maker, vds("VDS-E1up05", seq=2), batch, vds("VDS-E1up02", seq=1))
+    assert made.skipped.tolist() == [[1, 1]]
+    assert made.repeated.tolist() == [2]
+    # Somebody who has seen nothing of it comes to the same by what is said of duplicates.
+    stream = reader().read(arrived(vds("VDS-E1up05", seq=2), batch))
+    again = batcher().build(stream, made.skipped)
+    assert again.batch.vds.envelope.device.tolist() == made.batch.vds.envelope.device.tolist()
+    for name, column in made.series[0].columns.items():
+        np.testing.assert_array_equal(again.series[0].columns[name], column, err_msg=name)
 
 
 def test_events_keep_their_message_and_stream() -> None:

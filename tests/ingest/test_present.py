@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from alerts.gazetteer import Gazetteer
 from engine.freshness import Freshness
 from engine.step import EngineState, step
-from ingest.batching import Batcher
 from ingest.mqtt.session import Incoming
 from ingest.present import Presenter
 from ingest.region import engine_region
@@ -18,13 +15,14 @@ from sensors.columns import to_ns
 from storage.views import DeviceView
 from tests.alerts.making import NOW, WESTERN, later
 from tests.ingest.making import (
-    PLAUSIBILITY,
     REGION,
     REGISTRY,
     STATION,
     Clock,
-    intake,
+    arrived,
+    batcher,
     message,
+    reader,
     slope_message,
     status,
     vds,
@@ -41,16 +39,15 @@ class Room:
         self.presenter = Presenter(REGISTRY)
         self.state = EngineState.initial(TABLES)
         self._clock = Clock()
-        self._batcher = Batcher(REGISTRY, np.arange(len(REGISTRY), dtype=np.int32), PLAUSIBILITY)
+        self._batcher = batcher()
 
     def tick(self, at_s: float, *messages: Incoming) -> dict[str, DeviceView]:
         self._clock.now = later(at_s)
-        taking = intake(self._clock)
-        taking.take_hazards(messages)
-        tick = self._batcher.build(taking.hazard.take())
+        tick = self._batcher.build(reader(self._clock).read(arrived(*messages, at=self._clock.now)))
         before = self.state
         self.state, _ = step(before, tick.batch, to_ns(later(at_s)), TABLES, THRESHOLDS)
-        return self.presenter.changes(before, self.state, tick)
+        self.presenter.note(before, self.state, tick)
+        return self.presenter.changes(self.state, 1_000)
 
 
 def weather(seq: int, time_s: float, temp_c: float) -> Incoming:
@@ -127,6 +124,27 @@ def test_a_slope_that_changes_its_level_is_shown_even_when_it_is_silent() -> Non
     levels = before.slopes.level.copy()
     levels[2] = 3
     after = replace(before, slopes=replace(before.slopes, level=levels))
-    empty = Batcher(REGISTRY, np.arange(len(REGISTRY), dtype=np.int32), PLAUSIBILITY).build(())
-    rows = room.presenter.changes(before, after, empty)
+    room.presenter.note(before, after, batcher().build(reader().read(())))
+    rows = room.presenter.changes(after, 1_000)
     assert {name: row.level for name, row in rows.items()} == {"SLP-2": "alert"}
+
+
+def test_under_a_flood_only_so_many_rows_are_made_and_the_others_in_turn() -> None:
+    room = Room()
+    stations = [f"VDS-E1up0{place}" for place in range(6)]
+    room.tick(1, *(vds(device, seq=1) for device in stations))
+    shown: list[str] = []
+    for seq in range(2, 5):
+        stream = [vds(device, seq=seq, time=later(seq)) for device in stations]
+        made = batcher().build(reader().read(arrived(*stream, at=later(seq))))
+        room.presenter.note(room.state, room.state, made)
+        shown += room.presenter.changes(room.state, 2)
+    assert sorted(shown) == stations
+    assert room.presenter.waiting == 4
+    # What became stale goes before what only spoke.
+    before = room.state
+    worse = before.freshness.state.copy()
+    worse[REGISTRY.index["VDS-E1up05"]] = Freshness.STALE
+    after = replace(before, freshness=replace(before.freshness, state=worse))
+    room.presenter.note(before, after, batcher().build(reader().read(())))
+    assert set(room.presenter.changes(after, 1)) == {"VDS-E1up05"}

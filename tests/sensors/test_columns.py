@@ -20,9 +20,9 @@ from sensors.columns import (
     slope_columns,
     status_columns,
     to_ns,
-    vds_columns,
     weather_columns,
 )
+from sensors.lanes import vds_columns
 from sensors.observations import (
     CameraStatus,
     CctvEvent,

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config.catalogue.digest import catalogue_digest
 from simulators.recording import (
     FORMAT,
     VERSION,
@@ -17,7 +18,6 @@ from simulators.recording import (
     Recorded,
     RecordingError,
     RecordingWriter,
-    catalogue_digest,
     read_header,
     read_messages,
 )

@@ -39,9 +39,9 @@ def default_region(request: pytest.FixtureRequest) -> Catalogue:
 
 
 @contextlib.asynccontextmanager
-async def live_system(database_url: str, region: Catalogue) -> AsyncIterator[str]:
+async def live_system(database_url: str, region: Catalogue, folder: Path) -> AsyncIterator[str]:
     """The system and the devices of the fire scenario on one fast clock; gives the page's address."""
-    settings = since_now(Settings(database_url=database_url, clock_speed=SPEED))
+    settings = since_now(Settings(database_url=database_url, clock_speed=SPEED, data_dir=str(folder)))
     with bind("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         system = System(settings, region, listener)
@@ -71,12 +71,14 @@ async def control_room(url: str, problems: list[str]) -> AsyncIterator[Page]:
         await browser.close()
 
 
-async def test_a_fire_is_seen_located_approved_and_shown(database_url: str, default_region: Catalogue) -> None:
+async def test_a_fire_is_seen_located_approved_and_shown(
+    database_url: str, default_region: Catalogue, tmp_path: Path
+) -> None:
     if not CHROMIUM.is_file() or not (DIST / "index.html").is_file():
         reason = "no Chromium, or the page is not built (pip install -e .)"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     problems: list[str] = []
-    async with live_system(database_url, default_region) as url, control_room(url, problems) as page:
+    async with live_system(database_url, default_region, tmp_path) as url, control_room(url, problems) as page:
         row = page.locator("[data-row]").filter(has_text="산불").filter(has_text="승인 대기").first
         await expect(row).to_be_visible(timeout=60_000)
         await page.locator("header input").fill("김당직")

@@ -39,7 +39,7 @@ export const en: Messages = {
   devices: "Devices",
   freshness: { fresh: "Fresh", stale: "Stale", unknown: "Unknown" },
   freshnessShort: { fresh: "fresh", stale: "stale", unknown: "unknown" },
-  part: { broker: "Broker", database: "Database", engine: "Engine", devices: "Devices" },
+  part: { broker: "Broker", journal: "Journal", database: "Database", engine: "Engine", devices: "Devices" },
   partState: { up: "up", degraded: "degraded", down: "down" },
   system: "System",
   counters: "Counters",

@@ -37,7 +37,7 @@ export const ko = {
   devices: "장비",
   freshness: { fresh: "정상 수신", stale: "수신 지연", unknown: "상태 모름" },
   freshnessShort: { fresh: "정상", stale: "지연", unknown: "모름" },
-  part: { broker: "브로커", database: "데이터베이스", engine: "엔진", devices: "장비망" },
+  part: { broker: "브로커", journal: "저널", database: "데이터베이스", engine: "엔진", devices: "장비망" },
   partState: { up: "정상", degraded: "저하", down: "중단" },
   system: "시스템",
   counters: "계수기",

@@ -16,7 +16,7 @@ const LINK_SHAPE: Record<Link, StateShape> = {
   closed: "bad",
 };
 const PART_SHAPE: Record<Part["state"], StateShape> = { up: "good", degraded: "warn", down: "bad" };
-const PART_ORDER: readonly Part["id"][] = ["devices", "broker", "engine", "database"];
+const PART_ORDER: readonly Part["id"][] = ["devices", "broker", "journal", "engine", "database"];
 
 export function Header() {
   const words = app.messages.value;

@@ -102,7 +102,7 @@ export const alert = object({
 export type Alert = Infer<typeof alert>;
 
 export const part = object({
-  id: oneOf("broker", "database", "engine", "devices"),
+  id: oneOf("broker", "journal", "database", "engine", "devices"),
   state: oneOf("up", "degraded", "down"),
   reason: text,
 });
