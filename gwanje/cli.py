@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "the control system against an outside database and broker",
     "simulate": "the devices of a scenario against any broker",
     "replay": "recordings and field data through the broker and the engine",
+    "rerun": "a past hour out of the journal through today's engine, with its thresholds or others",
     "record": "write what devices say into a recording",
     "rehearse": "a scenario against the whole control room in one process, as fast as it goes, with its truth",
     "score": "what was said in a run held against what happened",
