@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
-from ingest.mqtt.packets import Publish
 from ingest.mqtt.session import Incoming, OversizePublish
 
+_payload_of = attrgetter("payload")
 OVERHEAD_BYTES = 250
 """What a message takes in memory beside its payload, measured with `sys.getsizeof` of its parts [bytes]."""
 
@@ -25,7 +26,7 @@ class Arrived(NamedTuple):
     @property
     def size_bytes(self) -> int:
         """What they take in memory."""
-        return sum(map(_size, self.messages))
+        return OVERHEAD_BYTES * len(self.messages) + sum(map(len, map(_payload_of, self.messages)))
 
 
 class Inbox:
@@ -34,8 +35,7 @@ class Inbox:
     Parameters
     ----------
     limit_bytes
-        What it should hold at most. `is_full` is true from the half on, so that what was read from the socket already
-        still has a place.
+        What it should hold at most; it is exceeded by what comes with one read of a socket.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -53,7 +53,7 @@ class Inbox:
     @property
     def is_full(self) -> bool:
         """Whether the session that fills it has to stop reading."""
-        return self.size_bytes >= self._limit_bytes // 2
+        return self.size_bytes > self._limit_bytes
 
     @property
     def oldest_ns(self) -> int | None:
@@ -113,7 +113,3 @@ class Inbox:
         self._waiting.extendleft(reversed(kept))
         self.count -= gone
         return gone
-
-
-def _size(message: Incoming | OversizePublish) -> int:
-    return OVERHEAD_BYTES + len(message.payload) if type(message) is Publish else OVERHEAD_BYTES

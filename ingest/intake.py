@@ -31,12 +31,12 @@ class Intake:
     clock
         Time of arrival, aware UTC.
     hazard_bytes, telemetry_bytes
-        What each queue holds in memory. A full queue of telemetry lets the oldest go that needs no acknowledgement;
-        the reader has to be held back by `Inbox.is_full` before the hazard queue overflows. [bytes]
+        What each queue holds in memory. A full queue of telemetry lets the oldest go that needs no acknowledgement, so
+        that what is left is new; of a queue that is full all the same, the session has to be held back. [bytes]
     """
 
     def __init__(
-        self, clock: Callable[[], datetime], hazard_bytes: int = 64 << 20, telemetry_bytes: int = 64 << 20
+        self, clock: Callable[[], datetime], hazard_bytes: int = 32 << 20, telemetry_bytes: int = 32 << 20
     ) -> None:
         self.counters = IntakeCounters()
         self.hazard = Inbox(hazard_bytes)

@@ -120,28 +120,30 @@ class Reader:
         rows: dict[DeviceKind, list[_Row]] = {kind: [] for kind in FAST_KINDS}
         whole: dict[DeviceKind, list[_Whole]] = {kind: [] for kind in FAST_KINDS}
         found = Read()
+        always_long = self._by_device_time
         place = -1
         for messages, received_ns, _ in arrived:
             for message in messages:
                 place += 1
                 # Anything unusual takes the long way: what raises, what was retained, what a replay must date.
                 try:
-                    payload = message.payload  # type: ignore[union-attr]
-                    single = singles.get(message.topic)
+                    payload = message.payload
+                    unusual = always_long or message.retain or len(payload) > MAX_PAYLOAD_BYTES
+                    single = None if unusual else singles.get(message.topic)
                     if single is not None:
                         value = single.read(payload) if payload[0] == _BRACE else single.read_packed(payload)
-                        if value.device == single.device and self._is_plain(message, payload):
+                        if value.device == single.device:
                             rows[single.kind].append((single.position, value, received_ns, place, ALONE))
                             continue
-                    else:
+                    elif not unusual:
                         batch = batches.get(message.topic)
                         if batch is not None:
                             value = batch.read(payload) if payload[0] == _BRACKET else batch.read_packed(payload)
                             device = self._members(batch, value)
-                            if device is not None and self._is_plain(message, payload):
+                            if device is not None:
                                 whole[batch.kind].append((device, value, received_ns, place))
                                 continue
-                except (AttributeError, IndexError, *PAYLOAD_ERRORS):
+                except (IndexError, *PAYLOAD_ERRORS):
                     pass
                 self._long_way(message, received_ns, place, rows, found)
         found.n_message = place + 1
@@ -166,9 +168,6 @@ class Reader:
             except DecodeError:
                 continue
         return newest
-
-    def _is_plain(self, message: Incoming | OversizePublish, payload: bytes) -> bool:
-        return not (self._by_device_time or message.retain or len(payload) > MAX_PAYLOAD_BYTES)  # type: ignore[union-attr]
 
     def _members(self, batch: Gateway, value: Sequence[Message]) -> list[int] | None:
         """Return the indices of a batch's members; None when one is not the gateway's to speak for."""

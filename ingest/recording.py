@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.batching import Tick
 from ingest.inbox import Arrived
@@ -14,6 +16,8 @@ from ingest.mqtt.packets import Publish
 from ingest.mqtt.session import Incoming, OversizePublish
 from storage.journal import ticks
 from storage.journal.ticks import TickRecord
+
+_topic_of, _payload_of, _qos_of, _retain_of = map(attrgetter, ("topic", "payload", "qos", "retain"))
 
 
 def record_of(arrived: Sequence[Arrived], tick: Tick, now_ns: int, *, careful: bool = False) -> TickRecord:
@@ -30,7 +34,7 @@ def record_of(arrived: Sequence[Arrived], tick: Tick, now_ns: int, *, careful: b
         np.array([group.received_ns for group in arrived], dtype=np.int64),
         np.array([len(group.messages) for group in arrived], dtype=np.int64),
     )
-    flags = np.fromiter(map(_flags, messages), dtype=np.uint8, count=count)
+    flags = _flags(messages)
     lanes = np.repeat(
         np.array([ticks.TELEMETRY * (group.lane == TELEMETRY) for group in arrived], dtype=np.uint8),
         np.array([len(group.messages) for group in arrived], dtype=np.int64),
@@ -46,8 +50,8 @@ def record_of(arrived: Sequence[Arrived], tick: Tick, now_ns: int, *, careful: b
         skipped = np.stack([(np.cumsum(kept) - 1)[place], skipped[:, 1]], axis=1)[kept[place]]
     return TickRecord(
         now_ns=now_ns,
-        topics=[message.topic for message in messages],
-        payloads=[_payload(message) for message in messages],
+        topics=list(map(_topic_of, messages)),
+        payloads=list(map(_payload_of, messages)),
         flags=flags,
         received_ns=received_ns,
         skipped=skipped,
@@ -68,14 +72,13 @@ def arrived_of(record: TickRecord) -> list[Arrived]:
     ]
 
 
-def _flags(message: Incoming | OversizePublish) -> int:
-    if type(message) is Publish:
-        return message.qos | (ticks.RETAINED if message.retain else 0)
-    return message.qos | ticks.OVERSIZE
-
-
-def _payload(message: Incoming | OversizePublish) -> bytes:
-    return b"%d" % message.size if isinstance(message, OversizePublish) else message.payload
+def _flags(messages: Sequence[Incoming | OversizePublish]) -> NDArray[np.uint8]:
+    count = len(messages)
+    flags = np.fromiter(map(_qos_of, messages), dtype=np.uint8, count=count)
+    flags |= np.fromiter(map(_retain_of, messages), dtype=np.uint8, count=count) * np.uint8(ticks.RETAINED)
+    if OversizePublish in set(map(type, messages)):
+        flags |= np.array([ticks.OVERSIZE * isinstance(one, OversizePublish) for one in messages], dtype=np.uint8)
+    return flags
 
 
 def _message(topic: str, payload: bytes, flags: int) -> Incoming | OversizePublish:

@@ -77,7 +77,7 @@ class WallTicks:
         hazard_gather_s: float = 0.02,
         monotonic: Callable[[], float] = time.monotonic,
         hazard_bytes: int = 8 << 20,
-        telemetry_bytes: int = 8 << 20,
+        telemetry_bytes: int = 4 << 20,
     ) -> None:
         self._intake = intake
         self._clock = clock

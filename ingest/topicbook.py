@@ -8,14 +8,34 @@ from typing import Any, NamedTuple
 import msgspec
 
 from config.catalogue.model import DEVICE_KINDS, DeviceKind
-from sensors.codec import MESSAGE_TYPES
 from sensors.errors import DecodeError
-from sensors.observations import Message
+from sensors.observations import Message, SlopeObservation, VdsObservation, WeatherObservation
 from sensors.registry import Registry
 from sensors.topics import Topic, parse_topic
 
 FAST_KINDS: tuple[DeviceKind, ...] = ("vds", "slope", "weather")
 """Kinds whose observations are read without a step for each rule; everything else is rare."""
+
+
+class _HotVds(VdsObservation, frozen=True, kw_only=True, gc=False):
+    """As the station's own type, but its name is looked up in the region instead of being matched with a pattern."""
+
+    device: str
+
+
+class _HotSlope(SlopeObservation, frozen=True, kw_only=True, gc=False):
+    """As the node's own type, in the same way."""
+
+    device: str
+
+
+class _HotWeather(WeatherObservation, frozen=True, kw_only=True, gc=False):
+    """As the station's own type, in the same way."""
+
+    device: str
+
+
+_HOT: dict[DeviceKind, type[Message]] = {"vds": _HotVds, "slope": _HotSlope, "weather": _HotWeather}
 
 
 class Single(NamedTuple):
@@ -61,8 +81,8 @@ class TopicBook:
         for position, device in enumerate(registry.ids):
             place = (DEVICE_KINDS[registry.kind[position]], registry.district[position])
             self._members.setdefault(place, {})[device] = position
-        self._single = {kind: _readers(MESSAGE_TYPES[kind, "obs"]) for kind in FAST_KINDS}
-        self._batch = {kind: _readers(_tuple_of(MESSAGE_TYPES[kind, "obs"])) for kind in FAST_KINDS}
+        self._single = {kind: _readers(hot) for kind, hot in _HOT.items()}
+        self._batch = {kind: _readers(_tuple_of(hot)) for kind, hot in _HOT.items()}
 
     def learn(self, name: str) -> None:
         """Remember a topic if it is one of those that are read fast; any other is left to `sensors.codec`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 from typing import Protocol
 
 from ingest.mqtt.address import refusal
@@ -13,6 +14,8 @@ from ingest.mqtt.packets import Connack, Connect, OversizePublish, Packet, Pingr
 from ingest.mqtt.topics import TopicTable
 
 WRITE_BUFFER_BYTES = 1 << 20
+_ONLY_MESSAGES = {Publish}
+_qos_of = attrgetter("qos")
 
 
 class LinkOwner(Protocol):
@@ -98,6 +101,9 @@ class Link(asyncio.Protocol):
             packets = list(error.packets)
             failure = str(error)
         messages: list[Publish] = []
+        # Nearly always there is nothing but messages; QoS 2 was not asked for, and is looked for all the same.
+        if set(map(type, packets)) == _ONLY_MESSAGES and max(map(_qos_of, packets)) < 2:
+            messages, packets = packets, []  # type: ignore[assignment]
         for packet in packets:
             if type(packet) is Publish and packet.qos < 2:
                 messages.append(packet)

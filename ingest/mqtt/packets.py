@@ -64,6 +64,16 @@ class OversizePublish(Struct, frozen=True, gc=False):
     packet_id: int = 0
     connection: int = 0
 
+    @property
+    def payload(self) -> bytes:
+        """What stands for the payload that was skipped: its size, as text."""
+        return b"%d" % self.size
+
+    @property
+    def retain(self) -> bool:
+        """Never known."""
+        return False
+
 
 class Puback(Struct, frozen=True, gc=False):
     """PUBACK: the receiver has taken responsibility for a QoS 1 message."""

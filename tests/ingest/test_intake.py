@@ -43,17 +43,18 @@ def test_too_much_telemetry_lets_the_oldest_go_but_nothing_that_waits_for_its_ac
     left = [message for one in taking.telemetry for message in one.messages]
     assert [one.packet_id for one in left if one.qos] == [1, 6, 11]
     assert len(left) == len(taking.telemetry) == 10
+    assert not taking.telemetry.is_full
     careful = intake(telemetry_bytes=10 * ONE)
     careful.take_telemetry([sized(number, qos=1) for number in range(1, 16)])
     assert (len(careful.telemetry), careful.counters.telemetry_dropped) == (15, 0)
     assert careful.telemetry.is_full
 
 
-def test_a_queue_is_full_from_its_half_on() -> None:
+def test_a_queue_is_full_of_what_may_not_go() -> None:
     taking = intake(telemetry_bytes=10 * ONE)
-    taking.take_telemetry([sized(1)] * 4)
+    taking.take_telemetry([sized(number, qos=1) for number in range(1, 11)])
     assert not taking.telemetry.is_full
-    taking.take_telemetry([sized(1)])
+    taking.take_telemetry([sized(11, qos=1)])
     assert taking.telemetry.is_full
     taking.telemetry.take()
     assert (taking.telemetry.size_bytes, taking.telemetry.is_full, taking.telemetry.oldest_ns) == (0, False, None)

@@ -204,7 +204,7 @@ def test_both_ways_of_reading_accept_the_same() -> None:
     for kind in ("vds", "slope", "weather"):
         one, other = first.fast[kind], second.fast[kind]  # type: ignore[index]
         rows = [
-            sorted(zip(found.device.tolist(), found.messages, found.received_ns.tolist(), found.origin.place.tolist(),
+            sorted(zip(found.device.tolist(), map(msgspec.to_builtins, found.messages), found.received_ns.tolist(), found.origin.place.tolist(),
                        found.origin.member.tolist(), strict=True), key=lambda row: row[3:])
             for found in (one, other)
         ]  # fmt: skip

@@ -1,0 +1,116 @@
+"""The parts of a running system as processes that can be killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+
+from gwanje.embedded.postgres import EmbeddedPostgres
+from tests.fix_system import free_port
+
+_READY_WITHIN_S = 40.0
+
+
+class System:
+    """``gwanje serve`` with the embedded broker, on the same ports after every start.
+
+    Attributes
+    ----------
+    started_s
+        Of each start: from the process being made until it says that it is ready. [s]
+    """
+
+    def __init__(self, folder: Path, region: Path, database_url: str) -> None:
+        self.port, self.mqtt_port = free_port(), free_port()
+        self.started_s: list[float] = []
+        self.kills = 0
+        self._log = folder / "system.log"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GWANJE_")},
+            "GWANJE_REGION": str(region),
+            "GWANJE_DATABASE_URL": database_url,
+            "GWANJE_PORT": str(self.port),
+            "GWANJE_MQTT_PORT": str(self.mqtt_port),
+            "GWANJE_DATA_DIR": str(folder),
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def said(self) -> str:
+        """The end of its log."""
+        return self._log.read_text(errors="replace")[-3_000:]
+
+    @property
+    def memory_mib(self) -> float:
+        assert self._process is not None
+        return float(psutil.Process(self._process.pid).memory_info().rss / 2**20)
+
+    async def start(self) -> None:
+        """Start it; a start that fails, for the database may be down, is tried again until it is ready."""
+        began_s = time.monotonic()
+        end_s = began_s + _READY_WITHIN_S
+        self._process = None
+        async with httpx.AsyncClient(timeout=2.0) as http:
+            while time.monotonic() < end_s:
+                if self._process is None or self._process.returncode is not None:
+                    began_s = time.monotonic()
+                    with self._log.open("ab") as log:
+                        self._process = await asyncio.create_subprocess_exec(
+                            sys.executable, "-m", "gwanje", "serve", env=self._environment, stdout=log, stderr=log
+                        )
+                try:
+                    if (await http.get(f"{self.url}/readyz")).status_code == 200:
+                        self.started_s.append(time.monotonic() - began_s)
+                        return
+                except httpx.HTTPError:
+                    pass
+                await asyncio.sleep(0.02)
+        raise AssertionError(f"the system was not ready within {_READY_WITHIN_S:g} s:\n{self.said}")
+
+    async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
+        """End it with a signal and return its status."""
+        assert self._process is not None
+        self.kills += number == signal.SIGKILL
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        return await self._process.wait()
+
+    async def freeze(self, seconds: float) -> None:
+        """Stop it in the middle of whatever it is doing, for a while."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
+
+class Store:
+    """An embedded PostgreSQL that is durable, and can be killed with everything that belongs to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.server = EmbeddedPostgres(folder / "postgres", durable=True)
+        self.kills = 0
+
+    async def start(self) -> str:
+        return str(await self.server.start())
+
+    async def kill(self) -> None:
+        """Kill the postmaster and its children at once."""
+        self.kills += 1
+        postmaster = psutil.Process(self.server.pid)
+        for process in (*postmaster.children(recursive=True), postmaster):
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        await self.server.wait()
