@@ -197,6 +197,15 @@ class Rig:
                 self.system.kill()
                 self.system.wait()
 
+    def stop_database(self) -> None:
+        """Take the database away."""
+        self._loop.run(self.database.stop())
+
+    def start_database(self) -> None:
+        """Bring it back, where it was."""
+        if self._loop.run(self.database.start()) != self.database_url:
+            raise RuntimeError("the database came back on another port")
+
     def figures(self) -> dict[str, float]:
         """Return the system's figures by name, without prefix and ``_total``; buckets keep their bound."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=20.0) as reply:

@@ -204,10 +204,18 @@ def test_both_ways_of_reading_accept_the_same() -> None:
     for kind in ("vds", "slope", "weather"):
         one, other = first.fast[kind], second.fast[kind]  # type: ignore[index]
         rows = [
-            sorted(zip(found.device.tolist(), map(msgspec.to_builtins, found.messages), found.received_ns.tolist(), found.origin.place.tolist(),
-                       found.origin.member.tolist(), strict=True), key=lambda row: row[3:])
+            sorted(
+                zip(
+                    found.origin.place.tolist(),
+                    found.origin.member.tolist(),
+                    found.device.tolist(),
+                    found.received_ns.tolist(),
+                    map(msgspec.json.encode, found.messages),
+                    strict=True,
+                )
+            )
             for found in (one, other)
-        ]  # fmt: skip
+        ]
         assert rows[0] == rows[1]
     assert len(first.fast["vds"]) == 5
 
