@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from config.catalogue.digest import catalogue_digest
@@ -66,7 +67,7 @@ class SystemJournal:
 
     def _tell(self, position: int) -> None:
         """Pass on from the journal's thread; after the loop's end nobody listens any more."""
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._on_durable, position)
 
 

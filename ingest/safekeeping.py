@@ -72,8 +72,16 @@ class Safekeeper:
         self._waiting: deque[tuple[int, dict[int, list[Incoming | OversizePublish]]]] = deque()
 
     def keep(self, arrived: Sequence[Arrived], computed: Computed, now_ns: int) -> Kept:
-        """Write a tick and what was found in it. While the disk refuses, only what waits for an acknowledgement."""
+        """Write a tick and what was found in it. While the disk refuses, only what waits for an acknowledgement.
+
+        Raises
+        ------
+        RuntimeError
+            If nobody writes the journal any more: the process has to start anew.
+        """
         journal = self.journal
+        if not journal.is_alive:
+            raise RuntimeError(journal.status.reason or "the journal is closed")
         self._remember(computed, now_ns)
         careful = journal.status.state != "up"
         if careful:

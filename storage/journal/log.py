@@ -241,7 +241,19 @@ class Journal:
         if descriptor is not None:
             os.close(descriptor)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether somebody writes; not so when the thread ended by a fault of ours, or before `open`."""
+        return self._thread is not None and self._thread.is_alive()
+
     def _work(self) -> None:
+        try:
+            self._write_groups()
+        except BaseException as exc:
+            self._fault = f"the journal's thread ended: {exc!r}"
+            raise
+
+    def _write_groups(self) -> None:
         while True:
             with self._more:
                 if not self._urgent and not self._closing:

@@ -290,3 +290,16 @@ def test_a_position_inside_of_no_segment_is_refused(opened: Callable[..., Journa
         list(read_frames(journal.folder, 10_000))
     with pytest.raises(JournalError, match="expected a position in this file"):
         list(read_segment(list_segments(journal.folder)[0], 10_000))
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_in_its_thread_is_seen(opened: Callable[..., Journal], monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = opened()
+    assert journal.is_alive
+    monkeypatch.setattr(journal, "_try", lambda _group: 1 // 0)
+    journal.append(Kind.TICK, [b"x"])
+    deadline = time.monotonic() + 10.0
+    while journal.is_alive:
+        assert time.monotonic() < deadline
+    assert journal.status.state == "down"
+    assert "ZeroDivisionError" in str(journal.status.reason)
