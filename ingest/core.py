@@ -37,6 +37,7 @@ class TickBuilder:
     def __init__(self, reader: Reader, batcher: Batcher) -> None:
         self.reader = reader
         self.batcher = batcher
+        self._nothing: Tick | None = None
 
     def build(self, arrived: Sequence[Arrived], skipped: NDArray[np.uint32] | None = None) -> Tick:
         """Make a tick's columns and rows; a message that no step can deal with becomes a dead letter.
@@ -46,6 +47,10 @@ class TickBuilder:
         skipped
             As for `Batcher.build`.
         """
+        if not arrived:
+            # Most ticks of a quiet region; nobody writes into a tick's arrays, so one stands for all.
+            self._nothing = self._nothing or self.batcher.build(self.reader.read(()))
+            return self._nothing
         try:
             return self.batcher.build(self.reader.read(arrived), skipped)
         except Exception:
