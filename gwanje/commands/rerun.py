@@ -106,9 +106,11 @@ def _asked(parsed: argparse.Namespace, span: Span) -> tuple[datetime, datetime]:
     until = _moment(parsed.until, "--until") or last + timedelta(microseconds=1)
     since = _moment(parsed.since, "--since") or max(until - timedelta(hours=1), first)
     kept = f"{first.isoformat(timespec='seconds')} to {last.isoformat(timespec='seconds')}"
+    if until <= first:
+        raise CommandError(f"--until: expected a time out of {kept}, which the journal holds, was {until.isoformat()}")
     if since >= until:
         raise CommandError(f"--since: expected a moment before {until.isoformat()}, was {since.isoformat()}")
-    if until <= first or since > last:
+    if since > last:
         raise CommandError(f"--since: expected a time out of {kept}, which the journal holds, was {since.isoformat()}")
     return max(since, first), until
 
