@@ -147,7 +147,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
     said = SaidLog(Path(settings.run_dir), on_error=_log_unsaid) if settings.run_dir else None
     publish = _publisher(live, timekeeper.now, Words.load("quantities"), said)
     desk = Desk(correlator, settings.mode, store, publish, retire)
-    outbox = PostgresOutbox(outside.database, wall)
+    outbox = PostgresOutbox(outside.database, wall, numbers["sign_again_s"].value)
     answers = SignAnswers(outbox, desk)
     citizens = CitizenHub(outside.database, outside.pages, outside.epoch, settings.mode)
     signs = SignChannel(

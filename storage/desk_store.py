@@ -28,10 +28,13 @@ _RETRY_AFTER = timedelta(seconds=5)
 """A posting whose sender fell silent is taken again after this; own construction."""
 
 _CLAIM = """
-UPDATE gwanje.outbox SET attempts = attempts + 1, updated = %s WHERE id IN (
+UPDATE gwanje.outbox SET attempts = attempts + 1, updated = %(now)s WHERE id IN (
     SELECT id FROM gwanje.outbox
-    WHERE state = 'waiting' AND channel = %s AND (attempts = 0 OR updated < %s)
-    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+    WHERE channel = %(channel)s AND (
+        (state = 'waiting' AND (attempts = 0 OR updated < %(silent)s))
+        OR (state = 'sent' AND channel = 'sign' AND updated < %(now)s
+            - least(%(again_s)s * power(2, least(attempts - 1, 10)), 300) * interval '1 second'))
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING id, alert, channel, target, attempts
 """
 
@@ -182,9 +185,16 @@ class PostgresOutbox:
     """Postings that wait; see `alerts.courier.Outbox`.
 
     Whoever makes one is the only sender: what another left under way is due at once.
+
+    Parameters
+    ----------
+    again_s
+        How long after its message was sent a sign that has not answered is sent it again: the broker may have lost what
+        it took, and a command that is repeated does no harm. Twice as long each time, up to five minutes. [s]
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], again_s: float = 20.0) -> None:
+        self._again_s = again_s
         self._database = database
         self._clock = clock
         self._taken_over: set[ChannelName] = set()
@@ -194,7 +204,8 @@ class PostgresOutbox:
         now = self._clock()
         fell_silent = now - _RETRY_AFTER if channel in self._taken_over else now
         async with available(self._database) as connection:
-            cursor = await connection.execute(_CLAIM, [now, channel, fell_silent, limit])
+            given = {"now": now, "channel": channel, "silent": fell_silent, "again_s": self._again_s, "limit": limit}
+            cursor = await connection.execute(_CLAIM, given)
             rows = sorted(await cursor.fetchall())
         if len(rows) < limit:
             self._taken_over.add(channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import statistics
 import sys
@@ -17,15 +18,17 @@ import msgspec
 import psycopg
 
 from config.catalogue.save import save_region
-from tests.alerts.making import WESTERN, two_districts
+from tests.alerts.making import EASTERN, WESTERN, azimuth_to, two_districts
 from tests.faults.ledger import Count, Key, Ledger, reconcile, table
 from tests.faults.parts import Store, System
 from tests.faults.people import Board, Citizen, Operator
 from tests.faults.proxy import Proxy
-from tests.faults.senders import Sender, camera_fields, slope_fields, vds_fields, weather_fields
+from tests.faults.senders import Sender, camera_fields, slope_fields, tower_fields, vds_fields, weather_fields
+from tests.simulators.region import spot
 
 _QUIET_WITHIN_S = 120.0
-_ACCIDENT_EVERY_S = 5.0
+_ACCIDENT_EVERY_S = 8.0
+_PLACES = tuple(spot(3_000.0 + 4_000.0 * east, 800.0 + 3_000.0 * north) for north in range(3) for east in range(6))
 _SLOPES = tuple(f"SLP-{place}" for place in range(4))
 _STATIONS = tuple(f"VDS-E1up0{place}" for place in range(6))
 _SIGN = "VMS-up4"
@@ -59,6 +62,7 @@ class Field:
     senders: list[Sender]
     ledgers: list[Ledger]
     events: Ledger
+    smokes: Ledger
     operator: Operator
     citizens: list[Citizen]
     board: Board
@@ -142,8 +146,8 @@ class Campaign:
         await system.start()
         devices = Proxy(system.mqtt_port)
         mqtt = await devices.start()
-        ledgers = [Ledger("slope"), Ledger("station"), Ledger("weather"), Ledger("events")]
-        slopes, stations, weather, events = ledgers
+        ledgers = [Ledger("slope"), Ledger("station"), Ledger("weather"), Ledger("events"), Ledger("smokes")]
+        slopes, stations, weather, events, smokes = ledgers
         senders = [
             *(Sender(mqtt, "slope", "obs", one, WESTERN, slope_fields, slopes, self._rate) for one in _SLOPES),
             *(Sender(mqtt, "vds", "obs", one, WESTERN, vds_fields, stations, self._rate) for one in _STATIONS),
@@ -158,8 +162,9 @@ class Campaign:
             senders=senders,
             ledgers=ledgers,
             events=events,
+            smokes=smokes,
             operator=Operator(system.url),
-            citizens=[Citizen(system.url, WESTERN, language) for language in ("ko", "en")],
+            citizens=[Citizen(system.url, *one) for one in itertools.product((WESTERN, EASTERN), ("ko", "en"))],
             board=Board(mqtt, _SIGN),
         )
 
@@ -192,17 +197,30 @@ class Campaign:
             proxy.cut()
 
     async def _accidents(self, field: Field) -> None:
-        """Let one camera after the other see something worth an alert, each on its own stretch of road."""
-        cameras = [camera for camera in two_districts().cctv if camera.link is not None]
+        """Let smoke rise at one place after the other, seen by every tower; and one car drive against the traffic."""
+        region = two_districts()
+        camera = region.cctv[0]
+        reporter = Sender(
+            field.mqtt_port, "cctv", "event", camera.id, camera.district, camera_fields, field.events, 0.5
+        )
+        smokes: dict[str, tuple[float, float]] = {tower.id: tower.position for tower in region.tower}
+        place = _PLACES[0]
+
+        def seen_from(tower: str) -> Callable[[int], dict[str, Any]]:
+            return lambda number: tower_fields(f"{tower}-{number}", azimuth_to(smokes[tower], place))
+
+        towers = [
+            Sender(field.mqtt_port, "tower", "event", one.id, one.district, seen_from(one.id), field.smokes, 2.0)
+            for one in region.tower
+        ]
+        field.senders += [reporter, *towers]
         async with asyncio.TaskGroup() as tasks:
-            for camera in cameras:
-                sender = Sender(
-                    field.mqtt_port, "cctv", "event", camera.id, camera.district, camera_fields, field.events, 0.5
-                )
-                field.senders.append(sender)
+            tasks.create_task(reporter.run())
+            for sender in towers:
                 tasks.create_task(sender.run())
+            for number in itertools.count():
+                place = _PLACES[number % len(_PLACES)]
                 await asyncio.sleep(_ACCIDENT_EVERY_S)
-            await asyncio.Event().wait()
 
     async def _reckon(self, field: Field) -> list[Count]:
         """Wait until everything that was sent is acknowledged and stored, and count."""
@@ -225,6 +243,8 @@ class Campaign:
             "weather": "SELECT d.id, r.time FROM gwanje.weather_reading r JOIN gwanje.device d ON d.key = r.device",
             "events": "SELECT d.id, e.time FROM gwanje.device_event e JOIN gwanje.device d ON d.key = e.device"
             " WHERE e.kind = 'cctv'",
+            "smokes": "SELECT d.id, e.time FROM gwanje.device_event e JOIN gwanje.device d ON d.key = e.device"
+            " WHERE e.kind = 'tower'",
         }
         found = []
         async with await psycopg.AsyncConnection.connect(field.store.server.dsn) as connection:
@@ -236,11 +256,13 @@ class Campaign:
 
     async def _alerts(self, field: Field) -> dict[str, int]:
         """Count what became of approved alerts: each citizen has each once, and no posting is left."""
-        end_s = time.monotonic() + 60.0
+        end_s = time.monotonic() + 150.0
         while True:
             async with await psycopg.AsyncConnection.connect(field.store.server.dsn) as connection:
-                cursor = await connection.execute("SELECT id FROM gwanje.alert WHERE state = 'approved'")
-                approved = {row[0] for row in await cursor.fetchall()}
+                cursor = await connection.execute(
+                    "SELECT id, body->'districts' FROM gwanje.alert WHERE state = 'approved'"
+                )
+                approved = {row[0]: set(row[1]) for row in await cursor.fetchall()}
                 cursor = await connection.execute(
                     "SELECT count(*) FROM gwanje.outbox WHERE state = 'waiting' OR (state = 'sent' AND channel = 'sign'"
                     " AND target = %s)",
@@ -248,13 +270,18 @@ class Campaign:
                 )
                 row = await cursor.fetchone()
             unsettled = 0 if row is None else int(row[0])
-            lost = sum(len(approved - one.got.keys()) for one in field.citizens)
+            lost = sum(
+                one.district in districts and alert not in one.got
+                for one in field.citizens
+                for alert, districts in approved.items()
+            )
             if (not lost and not unsettled) or time.monotonic() > end_s:
                 break
             await asyncio.sleep(0.5)
         return {
             "approved": len(approved),
-            "lost": lost + len(field.operator.approved - approved),
+            "lost": lost + len(field.operator.approved - approved.keys()),
+            "read": sum(len(one.got) for one in field.citizens),
             "twice": sum(count - 1 for one in field.citizens for count in one.got.values()),
             "unsettled": unsettled,
             "sign_messages": len(field.board.commands),

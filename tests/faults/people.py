@@ -52,6 +52,7 @@ class Citizen:
 
     def __init__(self, url: str, district: str, language: str) -> None:
         self.got: Counter[str] = Counter()
+        self.district = district
         self.unrecovered = 0
         self._where = f"{url.replace('http', 'ws')}/ws/alerts?district={district}&lang={language}"
         self._epoch: str | None = None

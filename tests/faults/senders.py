@@ -117,3 +117,14 @@ def weather_fields(number: int) -> dict[str, Any]:
 def camera_fields(_number: int) -> dict[str, Any]:
     """A car against the traffic, seen clearly."""
     return {"event": "wrong_way", "confidence": 0.95}
+
+
+def tower_fields(detection: str, azimuth_deg: float) -> dict[str, Any]:
+    """Smoke, seen clearly."""
+    return {
+        "detection": detection,
+        "azimuth_deg": azimuth_deg,
+        "azimuth_sigma_deg": 0.5,
+        "confidence": 0.95,
+        "source": "camera",
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -156,10 +157,28 @@ async def test_a_posting_is_claimed_again_only_after_its_sender_fell_silent(made
     (again,) = await made.outbox.claim("sign", 10)
     assert (again.number, again.attempts) == (first.number, 2)
     await made.outbox.settle(first.number, "sent")
-    made.now = later(60)
+    await made.outbox.settle(other.number, "sent")
+    made.now = later(40)
     assert await made.outbox.claim("sign", 10) == []
     assert await made.outbox.alert_of(first.number) == (NAME, "VMS-up4")
     assert await made.outbox.alert_of(10**9) is None
+
+
+async def test_a_sign_that_does_not_answer_is_sent_its_message_again_ever_more_seldom(made: Store) -> None:
+    await made.approved()
+    (first,) = await made.outbox.claim("sign", 10)
+    (other,) = await made.outbox.claim("subscribers", 10)
+    for number in (first.number, other.number):
+        await made.outbox.settle(number, "sent")
+    asked = [0.0]
+    for second in range(1, 1_200):
+        made.now = later(second)
+        asked += [float(second) for _ in await made.outbox.claim("sign", 10)]
+    assert [after - before for before, after in itertools.pairwise(asked)] == [21.0, 41.0, 81.0, 161.0, 301.0, 301.0]
+    assert await made.outbox.claim("subscribers", 10) == []  # only signs answer
+    await made.outbox.settle(first.number, "shown")
+    made.now = later(9_000)
+    assert await made.outbox.claim("sign", 10) == []
 
 
 async def test_what_a_killed_sender_left_is_due_at_once(made: Store) -> None:
