@@ -1,0 +1,203 @@
+"""Sends damaged messages through the system and keeps account: what came in against what became of it."""
+
+from __future__ import annotations
+
+import gc
+import random
+import re
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import psutil
+
+from sensors.codec import MAX_BATCH
+from tests.ingest.fuzz.corpus import Corpus, Sample
+from tests.ingest.fuzz.mutator import Mutator
+from tests.ingest.fuzz.subject import Outcome, Subject
+
+CHUNK = 100
+MOST_REASONS = 1_000
+MOST_FAILURES = 20
+_READ_BACK_EVERY = 8
+_PLACE = re.compile(r"\[\d+\]")
+_HUGE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A message with which something went wrong that must not."""
+
+    sample: Sample
+    problem: str
+
+
+@dataclass
+class Report:
+    """What a run found.
+
+    Attributes
+    ----------
+    messages
+        Sent.
+    taken, refused, broken, duplicates, left_to_database
+        Sums of `Outcome`; members of gateways' batches count one each.
+    reasons
+        How often each field was refused for each reason.
+    blocks_per_message, rss_growth_mib
+        Growth of Python's allocated blocks in the second half of the run, for each message, and of the process.
+    """
+
+    seed: int
+    messages: int = 0
+    taken: int = 0
+    refused: int = 0
+    broken: int = 0
+    duplicates: int = 0
+    left_to_database: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    blocks_per_message: float = 0.0
+    rss_growth_mib: float = 0.0
+
+
+def samples(seed: int, subject: Subject) -> Iterator[list[Sample]]:
+    """Give damaged messages without end: a hundred of single devices, then some of gateways one by one.
+
+    A tenth stays right, so that what follows damage is tested, too.
+    """
+    chooser = random.Random(seed)
+    corpus, mutator = Corpus(chooser), Mutator(chooser)
+    waiting: list[Sample] = []
+    while True:
+        sample = _damaged(chooser, corpus, mutator, subject)
+        if sample.is_batch:
+            yield [sample]
+        else:
+            waiting.append(sample)
+        if len(waiting) == CHUNK:
+            yield waiting
+            waiting = []
+
+
+def _damaged(chooser: random.Random, corpus: Corpus, mutator: Mutator, subject: Subject) -> Sample:
+    topic, value, retain = corpus.plain(subject.now)
+    way = chooser.random()
+    if 0.1 <= way < 0.45 or way >= 0.9:
+        value = mutator.values(value)
+    try:
+        payload = corpus.encode(value)
+    except (UnicodeEncodeError, TypeError, OverflowError):
+        payload = b"{}"
+    if 0.35 <= way < 0.85:
+        payload = mutator.payload(payload)
+    if way >= 0.85:
+        topic = mutator.topic(topic)
+    if chooser.random() < 2e-5:
+        payload = payload.ljust(_HUGE + chooser.randrange(-200, 200), b" ")
+    return Sample(topic[:65_535], payload, retain != (chooser.random() < 0.02))
+
+
+def members_of(payload: bytes) -> int | None:
+    """Return how many members a batch has, for whoever can read it as plain values; None when nobody can."""
+    try:
+        is_json = payload.lstrip(b" \t\r\n")[:1] == b"["
+        library: Any = msgspec.json if is_json else msgspec.msgpack
+        value = library.decode(payload, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return len(value)
+
+
+def problems_with(sent: list[Sample], outcome: Outcome) -> list[str]:
+    """Hold what came out against what went in."""
+    problems = list(outcome.wrong)
+    if not sent[0].is_batch:
+        if outcome.explained != len(sent):
+            problems.append(f"{len(sent)} messages in, {outcome.explained} accounted for")
+        return problems
+    count = members_of(sent[0].payload)
+    whole = outcome.taken == 0 and len(outcome.refused) + len(outcome.broken) == 1
+    if not whole and (count is None or not 1 <= count <= MAX_BATCH or outcome.explained != count):
+        problems.append(f"a batch of {count}, {outcome.explained} members accounted for")
+    return problems
+
+
+def fuzz(count: int, seed: int, tell: Callable[[int], None] = lambda done: None) -> Report:
+    """Send damaged messages.
+
+    Parameters
+    ----------
+    count
+        Messages.
+    seed
+        The same gives the same messages.
+    tell
+        Called now and then with the number of messages so far.
+    """
+    report = Report(seed)
+    subject = Subject()
+    half: tuple[int, int, int] | None = None
+    for number, sent in enumerate(samples(seed, subject)):
+        try:
+            outcome = subject.take(sent, read_back=number % _READ_BACK_EVERY == 0)
+            problems = problems_with(sent, outcome)
+        except Exception:
+            problems = [traceback.format_exc(limit=-4)]
+            outcome, subject_broken = Outcome(), True
+        else:
+            subject_broken = False
+        report.messages += len(sent)
+        report.taken += outcome.taken
+        report.refused += len(outcome.refused)
+        report.broken += len(outcome.broken)
+        report.duplicates += outcome.duplicates
+        report.left_to_database += outcome.left_to_database
+        for name, problem in outcome.refused:
+            _count(report.reasons, name, problem)
+        for problem in outcome.broken:
+            _count(report.reasons, "MQTT", problem)
+        if problems:
+            report.failures += _culprits(sent, problems)
+            if subject_broken or len(report.failures) >= MOST_FAILURES:
+                break
+        if number % 50 == 0:
+            tell(report.messages)
+        if half is None and report.messages >= count // 2:
+            half = (report.messages, *_memory())
+        if report.messages >= count:
+            break
+    if half is not None:
+        blocks, rss = _memory()
+        report.blocks_per_message = (blocks - half[1]) / max(report.messages - half[0], 1)
+        report.rss_growth_mib = (rss - half[2]) / 2**20
+    return report
+
+
+def replay(sample: Sample) -> list[str]:
+    """Send one message through a system that has seen nothing; return what is wrong, tracebacks included."""
+    try:
+        return problems_with([sample], Subject().take([sample], read_back=True))
+    except Exception:
+        return [traceback.format_exc(limit=-4)]
+
+
+def _culprits(sent: list[Sample], problems: list[str]) -> list[Failure]:
+    """Find out which of the messages it was, each alone in a new system; all of them when it takes several."""
+    alone = [Failure(sample, "; ".join(found)) for sample in sent if (found := replay(sample))]
+    return alone[:MOST_FAILURES] or [Failure(sample, f"with others: {problems[0]}") for sample in sent]
+
+
+def _count(reasons: Counter[str], name: str, problem: str) -> None:
+    expected = problem.partition(", was")[0].partition(", were")[0]
+    reason = f"{_PLACE.sub('[]', name)}: {_PLACE.sub('[]', expected)}"[:160]
+    reasons[reason if reason in reasons or len(reasons) < MOST_REASONS else "others"] += 1
+
+
+def _memory() -> tuple[int, int]:
+    gc.collect()
+    return sys.getallocatedblocks(), psutil.Process().memory_info().rss
