@@ -83,11 +83,12 @@ def _streams(count: int, seed: int) -> list[str]:
 
 
 def _draw(what: str, done: int, count: int) -> None:
-    if sys.stderr.isatty() or done >= count or done % 100_000 < 5_000:
-        full = min(_WIDTH, _WIDTH * done // max(count, 1))
-        sys.stderr.write(f"\r{what:>9} [{'#' * full}{'.' * (_WIDTH - full)}] {min(done, count):>9,} of {count:,}")
-        sys.stderr.write("\n" if done >= count else "")
-        sys.stderr.flush()
+    if not (sys.stderr.isatty() or done >= count):
+        return
+    full = min(_WIDTH, _WIDTH * done // max(count, 1))
+    bar = "#" * full + "." * (_WIDTH - full)
+    sys.stderr.write(f"\r{what:>9} [{bar}] {min(done, count):>9,} of {count:,}" + "\n" * (done >= count))
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

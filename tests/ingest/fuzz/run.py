@@ -25,6 +25,8 @@ MOST_REASONS = 1_000
 MOST_FAILURES = 20
 _READ_BACK_EVERY = 8
 _PLACE = re.compile(r"\[\d+\]")
+_OWN_NAME = re.compile(r" for [\w-]+$|byte 0x\w\w in position \d+")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'")
 _HUGE = 1 << 20
 
 
@@ -194,7 +196,9 @@ def _culprits(sent: list[Sample], problems: list[str]) -> list[Failure]:
 
 def _count(reasons: Counter[str], name: str, problem: str) -> None:
     expected = problem.partition(", was")[0].partition(", were")[0]
-    reason = f"{_PLACE.sub('[]', name)}: {_PLACE.sub('[]', expected)}"[:160]
+    # The name of a device or a pattern would make a reason of its own of each: what is meant is the rule.
+    words = expected if "regex" in expected or "one of" in expected else _OWN_NAME.sub(" …", _QUOTED.sub("'…'", expected))
+    reason = f"{_PLACE.sub('[]', name)}: {_PLACE.sub('[]', words)}"[:160]
     reasons[reason if reason in reasons or len(reasons) < MOST_REASONS else "others"] += 1
 
 
