@@ -43,8 +43,8 @@ def run(
     """Measure.
 
     The system is held to a tenth of a core by stopping it for 45 of every 50 ms, which is ten times overload of
-    whatever it can do; detectors speak at QoS 0 as fast as the broker takes it, slopes and towers at QoS 1, 50 a second. A few
-    detectors go on speaking afterwards.
+    whatever it can do; detectors speak at QoS 0 as fast as the broker takes it, slopes and towers at QoS 1, 50 a
+    second. A few detectors go on speaking afterwards.
 
     Returns
     -------

@@ -33,7 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
     began_s = time.monotonic()
     report = fuzz(parsed.count, parsed.seed, lambda done: _draw("messages", done, parsed.count))
     _draw("messages", report.messages, parsed.count)
-    kept = {failure.problem: seeds.keep(failure.sample, failure.problem) for failure in report.failures}
+    failures = [
+        {
+            "problem": failure.problem,
+            "times": failure.times,
+            "alone": failure.alone,
+            "seed_file": _name(seeds.keep(failure.sample, problem, failure.tick)) if failure.alone else None,
+        }
+        for problem, failure in report.failures.items()
+    ]
     n_stream = int(parsed.count * _STREAMS_PER_MESSAGE)
     bad_streams = _streams(n_stream, parsed.seed)
     leaks = report.messages >= _LONG_ENOUGH and report.blocks_per_message > _MOST_BLOCKS
@@ -49,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         "blocks_per_message": round(report.blocks_per_message, 4),
         "rss_growth_mib": round(report.rss_growth_mib, 2),
         "streams": n_stream,
-        "failures": [{"problem": problem, "seed_file": path.name if path else None} for problem, path in kept.items()],
+        "failures": failures,
         "bad_streams": bad_streams,
         "reasons": dict(report.reasons.most_common()),
     }
@@ -61,6 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
     if leaks:
         print(f"memory: expected at most {_MOST_BLOCKS} blocks a message, was {report.blocks_per_message:.3f}")
     return int(bool(report.failures or bad_streams or leaks))
+
+
+def _name(path: Path | None) -> str | None:
+    return None if path is None else path.name
 
 
 def _streams(count: int, seed: int) -> list[str]:

@@ -7,6 +7,7 @@ import random
 import re
 import sys
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,12 +31,25 @@ _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'")
 _HUGE = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Failure:
-    """A message with which something went wrong that must not."""
+    """A message with which something went wrong that must not.
+
+    Attributes
+    ----------
+    tick
+        Of the run, by which times are told.
+    alone
+        Whether it brings the problem about without the messages before and beside it.
+    times
+        How often there was this problem.
+    """
 
     sample: Sample
     problem: str
+    tick: int
+    alone: bool
+    times: int = 1
 
 
 @dataclass
@@ -50,6 +64,8 @@ class Report:
         Sums of `Outcome`; members of gateways' batches count one each.
     reasons
         How often each field was refused for each reason.
+    failures
+        By problem.
     blocks_per_message, rss_growth_mib
         Growth of Python's allocated blocks in the second half of the run, for each message, and of the process.
     """
@@ -62,9 +78,21 @@ class Report:
     duplicates: int = 0
     left_to_database: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    failures: list[Failure] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
     blocks_per_message: float = 0.0
     rss_growth_mib: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Add what became of some messages."""
+        self.taken += outcome.taken
+        self.refused += len(outcome.refused)
+        self.broken += len(outcome.broken)
+        self.duplicates += outcome.duplicates
+        self.left_to_database += outcome.left_to_database
+        for name, problem in outcome.refused:
+            _count(self.reasons, name, problem)
+        for problem in outcome.broken:
+            _count(self.reasons, "MQTT", problem)
 
 
 def samples(seed: int, subject: Subject) -> Iterator[list[Sample]]:
@@ -130,7 +158,7 @@ def problems_with(sent: list[Sample], outcome: Outcome) -> list[str]:
 
 
 def fuzz(count: int, seed: int, tell: Callable[[int], None] = lambda done: None) -> Report:
-    """Send damaged messages.
+    """Send damaged messages; a warning of Python or numpy is a failure, too.
 
     Parameters
     ----------
@@ -145,27 +173,16 @@ def fuzz(count: int, seed: int, tell: Callable[[int], None] = lambda done: None)
     subject = Subject()
     half: tuple[int, int, int] | None = None
     for number, sent in enumerate(samples(seed, subject)):
-        try:
-            outcome = subject.take(sent, read_back=number % _READ_BACK_EVERY == 0)
-            problems = problems_with(sent, outcome)
-        except Exception:
-            problems = [traceback.format_exc(limit=-4)]
-            outcome, subject_broken = Outcome(), True
+        tick = subject.ticks
+        outcome, problems = _send(subject, sent, read_back=number % _READ_BACK_EVERY == 0)
+        if outcome is None:
+            subject = Subject(tick + 1)
         else:
-            subject_broken = False
+            report.add(outcome)
         report.messages += len(sent)
-        report.taken += outcome.taken
-        report.refused += len(outcome.refused)
-        report.broken += len(outcome.broken)
-        report.duplicates += outcome.duplicates
-        report.left_to_database += outcome.left_to_database
-        for name, problem in outcome.refused:
-            _count(report.reasons, name, problem)
-        for problem in outcome.broken:
-            _count(report.reasons, "MQTT", problem)
         if problems:
-            report.failures += _culprits(sent, problems)
-            if subject_broken or len(report.failures) >= MOST_FAILURES:
+            _note_failure(report.failures, sent, problems, tick)
+            if len(report.failures) >= MOST_FAILURES:
                 break
         if number % 50 == 0:
             tell(report.messages)
@@ -180,25 +197,38 @@ def fuzz(count: int, seed: int, tell: Callable[[int], None] = lambda done: None)
     return report
 
 
-def replay(sample: Sample) -> list[str]:
+def replay(sample: Sample, tick: int = 0) -> list[str]:
     """Send one message through a system that has seen nothing; return what is wrong, tracebacks included."""
-    try:
-        return problems_with([sample], Subject().take([sample], read_back=True))
-    except Exception:
-        return [traceback.format_exc(limit=-4)]
+    return _send(Subject(tick), [sample], read_back=True)[1]
 
 
-def _culprits(sent: list[Sample], problems: list[str]) -> list[Failure]:
-    """Find out which of the messages it was, each alone in a new system; all of them when it takes several."""
-    alone = [Failure(sample, "; ".join(found)) for sample in sent if (found := replay(sample))]
-    return alone[:MOST_FAILURES] or [Failure(sample, f"with others: {problems[0]}") for sample in sent]
+def _send(subject: Subject, sent: list[Sample], *, read_back: bool) -> tuple[Outcome | None, list[str]]:
+    """Send messages; return what became of them, None when something was raised, and what is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            outcome = subject.take(sent, read_back=read_back)
+        except Exception:
+            return None, [traceback.format_exc(limit=-4)]
+    return outcome, problems_with(sent, outcome)
+
+
+def _note_failure(failures: dict[str, Failure], sent: list[Sample], problems: list[str], tick: int) -> None:
+    """Note each problem once, with the message that brings it about alone, or the first of several that do together."""
+    for problem in problems:
+        if problem in failures:
+            failures[problem].times += 1
+            continue
+        alone = next((sample for sample in sent if problem in replay(sample, tick)), None)
+        failures[problem] = Failure(alone or sent[0], problem, tick, alone is not None)
 
 
 def _count(reasons: Counter[str], name: str, problem: str) -> None:
     expected = problem.partition(", was")[0].partition(", were")[0]
     # The name of a device or a pattern would make a reason of its own of each: what is meant is the rule.
-    words = expected if "regex" in expected or "one of" in expected else _OWN_NAME.sub(" …", _QUOTED.sub("'…'", expected))
-    reason = f"{_PLACE.sub('[]', name)}: {_PLACE.sub('[]', words)}"[:160]
+    if "regex" not in expected and "one of" not in expected:
+        expected = _OWN_NAME.sub(" …", _QUOTED.sub("'…'", expected))
+    reason = f"{_PLACE.sub('[]', name)}: {_PLACE.sub('[]', expected)}"[:160]
     reasons[reason if reason in reasons or len(reasons) < MOST_REASONS else "others"] += 1
 
 

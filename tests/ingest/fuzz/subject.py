@@ -40,7 +40,7 @@ from tests.ingest.making import PLAUSIBILITY, Clock
 POISON = "expected a message that can be dealt with"
 """How the words of a dead letter begin that was made because something raised."""
 _TELEMETRY = (b"/vds/", b"/weather/")
-_CHUNK_S = 1.0
+_TICK_S = 1.0
 
 
 @dataclass
@@ -91,11 +91,17 @@ class _Reader(Reader):
 
 
 class Subject:
-    """A parser, the queues, reader, batcher and engine of a small region, as `gwanje serve` has them."""
+    """A parser, the queues, reader, batcher and engine of a small region, as `gwanje serve` has them.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    ticks
+        How many there were before it, by which its clock is set.
+    """
+
+    def __init__(self, ticks: int = 0) -> None:
+        self.ticks = ticks
         self._clock = Clock()
-        self._chunks = 0
         self._topics = TopicTable()
         self._intake = Intake(self._clock)
         self._letters = _Letters(self._clock)
@@ -108,7 +114,7 @@ class Subject:
     @property
     def now(self) -> datetime:
         """Time of the next arrival."""
-        return later(self._chunks * _CHUNK_S)
+        return later(self.ticks * _TICK_S)
 
     def take(self, samples: Sequence[Sample], *, read_back: bool = False) -> Outcome:
         """Send messages through, as one tick's.
@@ -124,7 +130,7 @@ class Subject:
             Whatever the system raises; it must not.
         """
         self._clock.now = self.now
-        self._chunks += 1
+        self.ticks += 1
         outcome = Outcome()
         for sample in samples:
             self._receive(sample, outcome)
