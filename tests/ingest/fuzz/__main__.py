@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
             "problem": failure.problem,
             "times": failure.times,
             "alone": failure.alone,
-            "seed_file": _name(seeds.keep(failure.sample, problem, failure.tick)) if failure.alone else None,
+            "seed_file": _name(seeds.keep(failure.sample, problem, failure.tick, warm=failure.warm))
+            if failure.alone
+            else None,
         }
         for problem, failure in report.failures.items()
     ]

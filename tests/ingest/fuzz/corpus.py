@@ -92,6 +92,19 @@ class Corpus:
         topic = format_topic(Topic(district, key[0], device, key[1])).encode()
         return topic, self.body(key, device, now), key[1] == "status"
 
+    def right(self, topic: bytes, now: datetime) -> Sample | None:
+        """Return a right observation on a topic of a device or gateway; None when there is none."""
+        levels = topic.decode("utf-8", "replace").split("/")
+        kind, stream = (levels[3], levels[-1]) if len(levels) > 4 else ("", "")
+        devices = [device for where, device in self._devices.get(kind, ()) if where == levels[2]]
+        key: Any = (kind, stream)
+        if key not in self._batch_keys or not devices:
+            return None
+        gateway = levels[4] == "_gateway"
+        # A number of its own: what comes afterwards must not be its duplicate.
+        body = self.body(key, devices[0] if gateway else levels[4], now) | {"seq": 2**40}
+        return Sample(topic, msgspec.json.encode([body] if gateway else body))
+
     def encode(self, value: Any) -> bytes:
         """Write plain values in one of the two encodings."""
         return msgspec.json.encode(value) if self._random.random() < 0.55 else msgspec.msgpack.encode(value)

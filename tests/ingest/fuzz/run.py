@@ -41,6 +41,8 @@ class Failure:
         Of the run, by which times are told.
     alone
         Whether it brings the problem about without the messages before and beside it.
+    warm
+        Whether that takes a right message on the same topic before.
     times
         How often there was this problem.
     """
@@ -49,6 +51,7 @@ class Failure:
     problem: str
     tick: int
     alone: bool
+    warm: bool = False
     times: int = 1
 
 
@@ -197,9 +200,21 @@ def fuzz(count: int, seed: int, tell: Callable[[int], None] = lambda done: None)
     return report
 
 
-def replay(sample: Sample, tick: int = 0) -> list[str]:
-    """Send one message through a system that has seen nothing; return what is wrong, tracebacks included."""
-    return _send(Subject(tick), [sample], read_back=True)[1]
+def replay(sample: Sample, tick: int = 0, *, warm: bool = False) -> list[str]:
+    """Send one message through a new system; return what is wrong, tracebacks included.
+
+    Parameters
+    ----------
+    tick
+        By which its clock is set.
+    warm
+        Whether a right message came on the same topic before.
+    """
+    subject = Subject(tick)
+    right = Corpus(random.Random(0)).right(sample.topic, subject.now) if warm else None
+    if right is not None:
+        _send(subject, [right], read_back=False)
+    return _send(subject, [sample], read_back=True)[1]
 
 
 def _send(subject: Subject, sent: list[Sample], *, read_back: bool) -> tuple[Outcome | None, list[str]]:
@@ -219,8 +234,15 @@ def _note_failure(failures: dict[str, Failure], sent: list[Sample], problems: li
         if problem in failures:
             failures[problem].times += 1
             continue
-        alone = next((sample for sample in sent if problem in replay(sample, tick)), None)
-        failures[problem] = Failure(alone or sent[0], problem, tick, alone is not None)
+        failures[problem] = _culprit(sent, problem, tick)
+
+
+def _culprit(sent: list[Sample], problem: str, tick: int) -> Failure:
+    for warm in (False, True):
+        for sample in sent:
+            if problem in replay(sample, tick, warm=warm):
+                return Failure(sample, problem, tick, alone=True, warm=warm)
+    return Failure(sent[0], problem, tick, alone=False)
 
 
 def _count(reasons: Counter[str], name: str, problem: str) -> None:

@@ -25,14 +25,20 @@ def sample_of(seed: dict[str, Any]) -> Sample:
     return Sample(bytes.fromhex(seed["topic"]), bytes.fromhex(seed["payload"]), bool(seed["retain"]))
 
 
-def keep(sample: Sample, problem: str, tick: int = 0) -> Path | None:
+def keep(sample: Sample, problem: str, tick: int = 0, *, warm: bool = False) -> Path | None:
     """Write a message down, with what went wrong; return the file, or None when it is too long to be kept."""
     if len(sample.payload) + len(sample.topic) > _LONGEST:
         return None
     return _write(
         "message",
         problem,
-        {"topic": sample.topic.hex(), "payload": sample.payload.hex(), "retain": sample.retain, "tick": tick},
+        {
+            "topic": sample.topic.hex(),
+            "payload": sample.payload.hex(),
+            "retain": sample.retain,
+            "tick": tick,
+            "warm": warm,
+        },
     )
 
 
