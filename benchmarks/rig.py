@@ -101,7 +101,7 @@ def region(n_station: int, n_slope: int = 100, n_tower: int = 4, lanes: int = LA
         ),
         vds=tuple(
             VdsStation(
-                id=f"v{number:05d}", district=DISTRICT, position=places[number // _PER_LINK],
+                id=f"v{number:05d}", district=DISTRICT, position=(_WEST + step * number / _PER_LINK, places[0][1]),
                 link=links[number // _PER_LINK], offset_m=length_m * (number % _PER_LINK) / _PER_LINK, lanes=lanes,
             )
             for number in range(n_station)
