@@ -129,6 +129,9 @@ class Reader:
                 try:
                     payload = message.payload
                     unusual = always_long or message.retain or len(payload) > MAX_PAYLOAD_BYTES
+                    # Learnt before it is read, so that a message is read in the same way whatever came before it.
+                    if message.topic not in singles and message.topic not in batches:
+                        self._book.learn(message.topic)
                     single = None if unusual else singles.get(message.topic)
                     if single is not None:
                         value = single.read(payload) if payload[0] == _BRACE else single.read_packed(payload)
@@ -219,8 +222,6 @@ class Reader:
         except DecodeError as exc:
             found.letters += self.letter(message, _device_level(message.topic), exc)
             return
-        if topic.stream == "obs" and topic.kind in FAST_KINDS:
-            self._book.learn(message.topic)
         for number, member in zip(numbers, members, strict=True):
             try:
                 if topic.kind == "cell":
@@ -280,7 +281,7 @@ class Reader:
 
 
 def _joined(rows: Sequence[_Row], whole: Sequence[_Whole]) -> tuple[Ints, list[Any], Ints, Origin]:
-    """Join single observations and batches."""
+    """Join single observations and batches, in the order in which they came."""
     device, messages, received, place, member = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     counts = np.array([len(one[0]) for one in whole], dtype=np.int64)
     parts: list[list[NDArray[np.int64]]] = [[_ints(device)], [_ints(received)], [_ints(place)], [_ints(member)]]
@@ -292,6 +293,10 @@ def _joined(rows: Sequence[_Row], whole: Sequence[_Whole]) -> tuple[Ints, list[A
     parts[1].append(np.repeat(_ints([one[2] for one in whole]), counts))
     parts[2].append(np.repeat(_ints([one[3] for one in whole]), counts))
     devices_, received_, places, members = (np.concatenate(part) for part in parts)
+    if rows and whole:  # both together are rare; what came first has to stand first, for of two it is the new one
+        order = np.argsort(places, kind="stable")
+        joined = [joined[at] for at in order.tolist()]
+        devices_, received_, places, members = devices_[order], received_[order], places[order], members[order]
     return devices_, joined, received_, Origin(places, members)
 
 

@@ -70,6 +70,7 @@ class TopicBook:
         Devices of the region.
     most_gateways
         Topics of gateways that are remembered; their names are not known beforehand, so that anyone can make them up.
+        With more, all are forgotten and learnt anew.
     """
 
     def __init__(self, registry: Registry, most_gateways: int = 10_000) -> None:
@@ -100,7 +101,9 @@ class TopicBook:
 
     def _learn_gateway(self, name: str, topic: Topic) -> None:
         members = self._members.get((topic.kind, topic.district))  # type: ignore[arg-type]
-        if members is not None and len(self.gateways) < self._most_gateways:
+        if len(self.gateways) >= self._most_gateways:
+            self.gateways.clear()
+        if members is not None:
             kind: DeviceKind = topic.kind  # type: ignore[assignment]
             self.gateways[name] = Gateway(kind, members, *self._batch[kind])
 

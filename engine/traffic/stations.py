@@ -119,7 +119,7 @@ def aggregate_lanes(
     moving = counted & (speed_kmh > 0)
     occupied = np.where(counted, occupancy_pct > 0, occupancy_pct >= standing_occupancy_pct)
     reported = moving | (counted & occupied) | (volume == 0)
-    lane_flow = np.where(reported, volume, 0.0) * (3600.0 / period_s)[:, None]
+    lane_flow = np.where(reported, volume, 0.0) * 3600.0 / period_s[:, None]
     from_speed = np.divide(lane_flow, speed_kmh, out=np.zeros_like(lane_flow), where=moving)
     from_occupancy = np.where(occupied, occupancy_pct, 0.0) * (10.0 / effective_length_m)
     density = np.where(moving, from_speed, np.where(reported, from_occupancy, 0.0)).sum(axis=1)
