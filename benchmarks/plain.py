@@ -83,7 +83,7 @@ def _plain(rig: Rig, way: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20.0)
+        process.communicate(timeout=20.0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""``gwanje bench``: which benchmarks there are, and what becomes of their figures."""
+
+from __future__ import annotations
+
+import json
+import types
+from importlib import import_module
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwanje.cli import main
+from gwanje.commands import bench
+
+
+@pytest.mark.parametrize("name", bench.BENCHMARKS)
+def test_every_benchmark_runs_without_arguments_and_takes_its_brief_ones(name: str) -> None:
+    parameters = signature(import_module(f"benchmarks.{name}").run).parameters
+    assert all(one.default is not Parameter.empty for one in parameters.values())
+    assert set(bench.BENCHMARKS[name].brief or {}) <= set(parameters)
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    called: list[tuple[str, dict[str, Any]]] = []
+
+    def module(name: str) -> types.SimpleNamespace:
+        def run(**arguments: Any) -> dict[str, Any]:
+            called.append((name, arguments))
+            if name == "benchmarks.bad":
+                raise RuntimeError("no broker")
+            return {"rate": 5}
+
+        return types.SimpleNamespace(run=run)
+
+    known = {"good": bench.Benchmark("a", {"watch_s": 1}), "bad": bench.Benchmark("b")}
+    monkeypatch.setattr(bench, "BENCHMARKS", known)
+    monkeypatch.setattr(bench, "import_module", module)
+    return called
+
+
+def test_without_names_the_brief_ones_run(two: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench"]) == 0
+    assert two == [("benchmarks.good", {"watch_s": 1})]
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"good": {"rate": 5, "took_s": 0.0}}
+    assert err == "good: a …\n"
+
+
+def test_one_that_fails_says_so_and_the_others_go_on(two: list[Any], tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    assert main(["bench", "bad", "good", "--out", str(file)]) == 1
+    assert two == [("benchmarks.bad", {}), ("benchmarks.good", {})]
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    assert figures["bad"]["failed"] == "RuntimeError: no broker"
+    assert figures["good"]["rate"] == 5
+
+
+def test_what_is_wrong_is_told_in_one_line(two: list[Any], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["bench", "better"]) == 1
+    assert capsys.readouterr().err == "gwanje bench: NAME: expected some of good, bad, was 'better'\n"
+    assert main(["bench", "good", "--out", str(tmp_path / "no" / "f.json")]) == 1
+    assert "expected a file that can be written" in capsys.readouterr().err
