@@ -61,7 +61,7 @@ from storage.writer import Writer
 
 log = structlog.get_logger(__name__)
 WEB = Path(dashboard.__file__).parent / "web" / "dist"
-GATHER_S = 0.05
+GATHER_S = 0.04
 SHORTEST_GATHER_S = 0.02
 """How long samples wait for others, at the wall's speed and at most when time runs fast [s]."""
 SHORTEST_TICK_S = 0.05

@@ -73,7 +73,7 @@ class WallTicks:
         clock: Callable[[], datetime],
         interval_s: float,
         *,
-        gather_s: float = 0.05,
+        gather_s: float = 0.04,
         hazard_gather_s: float = 0.02,
         monotonic: Callable[[], float] = time.monotonic,
         hazard_bytes: int = 8 << 20,
