@@ -6,22 +6,24 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-Key = tuple[str, int]
-"""Device, and device time in microseconds: what a row can be found again by."""
+Key = tuple[str | float, ...]
+"""What a row is known by: device, device time in microseconds, lane, value."""
 
 
 @dataclass
 class Ledger:
-    """One class of messages."""
+    """The messages of one class of devices, as the rows that they ask for."""
 
     name: str
     sent: set[Key] = field(default_factory=set)
     acknowledged: set[Key] = field(default_factory=set)
+    devices: set[str] = field(default_factory=set)
+    """Who writes here: of a table that several classes share, the rows of others are none of its business."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """How a class of messages came out; the last three have to be 0."""
+    """How a class of messages came out, in rows; the last three have to be 0."""
 
     name: str
     sent: int
@@ -32,7 +34,7 @@ class Count:
     doubled: int
     """Stored more than once."""
     invented: int
-    """Stored and never sent."""
+    """Stored and never sent, or with another value than was sent."""
 
     @property
     def is_right(self) -> bool:

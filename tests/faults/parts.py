@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,10 +17,22 @@ from gwanje.embedded.postgres import EmbeddedPostgres
 from tests.fix_system import free_port
 
 _READY_WITHIN_S = 40.0
+_LOOK_S = 0.02
 
 
 class System:
-    """``gwanje serve`` with the embedded broker, on the same ports after every start.
+    """``gwanje serve`` on the same ports after every start.
+
+    Parameters
+    ----------
+    folder
+        For its data and its log.
+    region
+        Folder of the region.
+    database_url, mqtt_url
+        What it works on; without the second it brings a broker of its own.
+    **settings
+        Others, by their names.
 
     Attributes
     ----------
@@ -27,7 +40,7 @@ class System:
         Of each start: from the process being made until it says that it is ready. [s]
     """
 
-    def __init__(self, folder: Path, region: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, region: Path, database_url: str, mqtt_url: str = "", **settings: str) -> None:
         self.port, self.mqtt_port = free_port(), free_port()
         self.started_s: list[float] = []
         self.kills = 0
@@ -36,9 +49,11 @@ class System:
             **{name: value for name, value in os.environ.items() if not name.startswith("GWANJE_")},
             "GWANJE_REGION": str(region),
             "GWANJE_DATABASE_URL": database_url,
+            "GWANJE_MQTT_URL": mqtt_url,
             "GWANJE_PORT": str(self.port),
             "GWANJE_MQTT_PORT": str(self.mqtt_port),
             "GWANJE_DATA_DIR": str(folder),
+            **{f"GWANJE_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: asyncio.subprocess.Process | None = None
 
@@ -75,12 +90,13 @@ class System:
                         return
                 except httpx.HTTPError:
                     pass
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(_LOOK_S)
         raise AssertionError(f"the system was not ready within {_READY_WITHIN_S:g} s:\n{self.said}")
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """End it with a signal and return its status."""
-        assert self._process is not None
+        """End it with a signal and return its status; 0 when it was never started."""
+        if self._process is None:
+            return 0
         self.kills += number == signal.SIGKILL
         if self._process.returncode is None:
             self._process.send_signal(number)
@@ -90,8 +106,10 @@ class System:
         """Stop it in the middle of whatever it is doing, for a while."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        self._process.send_signal(signal.SIGCONT)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
 
 class Store:
@@ -114,3 +132,68 @@ class Store:
             except psutil.NoSuchProcess:
                 continue
         await self.server.wait()
+
+
+class Mosquitto:
+    """The public broker on a port of its own, with a store on disk.
+
+    It writes that store when it ends in good order and now and then, but not before it acknowledges: what it had taken
+    and not passed on is lost with a kill, whoever stands behind it. So it is restarted here and never killed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.restarts = 0
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    @staticmethod
+    def program() -> str | None:
+        """Return where it is, or None when it is not on this machine."""
+        return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+
+    async def start(self) -> None:
+        """Start it and wait until it takes connections.
+
+        Raises
+        ------
+        AssertionError
+            If it does not.
+        """
+        program = self.program()
+        assert program is not None, "mosquitto: expected on this machine, was not"
+        store = self._folder / "mosquitto"
+        store.mkdir(exist_ok=True)
+        config = self._folder / "mosquitto.conf"
+        # As the same user: it would else change to one who may not write where the test's files are.
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+            f"max_queued_messages 0\nmax_inflight_messages 0\npersistence true\npersistence_location {store}/\n",
+            encoding="utf-8",
+        )
+        self._process = await asyncio.create_subprocess_exec(
+            program, "-c", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        end_s = time.monotonic() + _READY_WITHIN_S
+        while time.monotonic() < end_s:
+            assert self._process.returncode is None, f"mosquitto: expected to run, ended {self._process.returncode}"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                await asyncio.sleep(_LOOK_S)
+                continue
+            writer.close()
+            await writer.wait_closed()
+            return
+        raise AssertionError(f"mosquitto: expected to listen within {_READY_WITHIN_S:g} s, did not")
+
+    async def stop(self) -> None:
+        """End it in good order."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+
+    async def restart(self) -> None:
+        self.restarts += 1
+        await self.stop()
+        await self.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from storage.journal.frames import Kind
 from storage.journal.log import Journal
 from storage.journal.model import JournalLimits
 from storage.journal.read import read_frames
+from tests.faults import disks
 
 _SIZE = 1 << 20
 
@@ -22,18 +22,11 @@ _SIZE = 1 << 20
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"a file system cannot be mounted here ({mounted.stderr.strip()}): needs root on Linux")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    try:
+        with disks.small_disk(tmp_path / "disk", _SIZE) as folder:
+            yield folder
+    except disks.CannotMountError as exc:
+        pytest.skip(str(exc))
 
 
 @pytest.mark.parametrize("looks", [True, False], ids=["seen", "met"])
