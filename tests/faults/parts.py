@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from gwanje.embedded.lifeline import LIFELINE_VARIABLE
 from gwanje.embedded.postgres import EmbeddedPostgres
 from tests.fix_system import free_port
 
@@ -56,6 +57,7 @@ class System:
             **{f"GWANJE_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: asyncio.subprocess.Process | None = None
+        self._lifeline: int | None = None
 
     @property
     def url(self) -> str:
@@ -80,10 +82,7 @@ class System:
             while time.monotonic() < end_s:
                 if self._process is None or self._process.returncode is not None:
                     began_s = time.monotonic()
-                    with self._log.open("ab") as log:
-                        self._process = await asyncio.create_subprocess_exec(
-                            sys.executable, "-m", "gwanje", "serve", env=self._environment, stdout=log, stderr=log
-                        )
+                    self._process = await self._spawned()
                 try:
                     if (await http.get(f"{self.url}/readyz")).status_code == 200:
                         self.started_s.append(time.monotonic() - began_s)
@@ -93,6 +92,27 @@ class System:
                 await asyncio.sleep(_LOOK_S)
         raise AssertionError(f"the system was not ready within {_READY_WITHIN_S:g} s:\n{self.said}")
 
+    async def _spawned(self) -> asyncio.subprocess.Process:
+        """Start it on a lifeline, so that it ends with whoever runs the test, even when that is killed."""
+        self._cut_lifeline()
+        theirs, self._lifeline = os.pipe()
+        try:
+            with self._log.open("ab") as log:
+                return await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "gwanje", "serve"),
+                    env={**self._environment, LIFELINE_VARIABLE: str(theirs)},
+                    pass_fds=(theirs,),
+                    stdout=log,
+                    stderr=log,
+                )
+        finally:
+            os.close(theirs)
+
+    def _cut_lifeline(self) -> None:
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
         """End it with a signal and return its status; 0 when it was never started."""
         if self._process is None:
@@ -100,7 +120,9 @@ class System:
         self.kills += number == signal.SIGKILL
         if self._process.returncode is None:
             self._process.send_signal(number)
-        return await self._process.wait()
+        status = await self._process.wait()
+        self._cut_lifeline()
+        return status
 
     async def freeze(self, seconds: float) -> None:
         """Stop it in the middle of whatever it is doing, for a while."""
@@ -124,8 +146,12 @@ class Store:
 
     async def kill(self) -> None:
         """Kill the postmaster and its children at once."""
+        number = self.server.pid
+        assert number is not None, (
+            "the database: expected to run before it is killed, did not"
+        )  # None would be ourselves
         self.kills += 1
-        postmaster = psutil.Process(self.server.pid)
+        postmaster = psutil.Process(number)
         for process in (*postmaster.children(recursive=True), postmaster):
             try:
                 process.kill()
