@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -73,6 +74,8 @@ def run(parsed: argparse.Namespace) -> int:
         if parsed.names
         else {name: one.brief for name, one in BENCHMARKS.items() if one.brief is not None}
     )
+    # A benchmark's processes end with its `with`: a signal has to leave it in good order.
+    signal.signal(signal.SIGTERM, _stop)
     figures: dict[str, Any] = {}
     for name, arguments in chosen.items():
         print(f"{name}: {BENCHMARKS[name].about} …", file=sys.stderr, flush=True)
@@ -83,14 +86,20 @@ def run(parsed: argparse.Namespace) -> int:
         except Exception as exc:
             figures[name] = {"failed": f"{type(exc).__name__}: {exc}"}
         figures[name]["took_s"] = round(time.monotonic() - began_s, 1)
-    text = json.dumps(figures, indent=1)
+        if parsed.out is not None:
+            _write(parsed.out, figures)
     if parsed.out is None:
-        print(text)
-    else:
-        try:
-            parsed.out.write_text(text + "\n", encoding="utf-8")
-        except OSError as exc:
-            raise CommandError(
-                f"--out: expected a file that can be written, was {parsed.out} ({exc.strerror})"
-            ) from None
+        print(json.dumps(figures, indent=1))
     return int(any("failed" in one for one in figures.values()))
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _write(path: Path, figures: dict[str, Any]) -> None:
+    """Write what there is so far: a long run that is ended keeps what it has measured."""
+    try:
+        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise CommandError(f"--out: expected a file that can be written, was {path} ({exc.strerror})") from None
