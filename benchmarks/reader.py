@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import multiprocessing
-import os
-import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from websockets.asyncio.client import connect
 
-from benchmarks.bare import quantiles_ms
 from benchmarks.rig import OTHER_CORE
-
-_PATIENCE_S = 60.0
+from benchmarks.watching import Watcher, quantiles_ms, watched_s, watcher
 
 
 class _Device(msgspec.Struct):
@@ -30,41 +24,9 @@ class _Frame(msgspec.Struct):
     devices: list[_Device] = []
 
 
-class PageReader:
-    """An open page."""
-
-    def __init__(self, pipe: Any) -> None:
-        self._pipe = pipe
-
-    def watch(self, warm_s: float, watch_s: float) -> dict[str, float]:
-        """Watch for some seconds after a warm-up; ``rows_s``, ``p50_ms``, ``p99_ms`` and ``devices`` that were seen."""
-        self._pipe.send((warm_s, watch_s))
-        if not self._pipe.poll(warm_s + watch_s + _PATIENCE_S):
-            raise RuntimeError("the page did not answer")
-        figures: dict[str, float] = self._pipe.recv()
-        return figures
-
-
-@contextlib.contextmanager
-def page(port: int) -> Iterator[PageReader]:
-    """Open ``/ws/operations`` until the end of the ``with``."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_run, args=(port, theirs), daemon=True)
-    process.start()
-    try:
-        if not ours.poll(_PATIENCE_S):
-            raise RuntimeError("the page did not open")
-        ours.recv()
-        yield PageReader(ours)
-    finally:
-        process.terminate()
-        process.join(10.0)
-
-
-def _run(port: int, pipe: Any) -> None:
-    os.sched_setaffinity(0, OTHER_CORE)
-    asyncio.run(_read(port, pipe))
+def page(port: int) -> AbstractContextManager[Watcher]:
+    """Open ``/ws/operations``; figures ``rows_s``, ``p50_ms``, ``p99_ms`` and ``devices`` that were seen."""
+    return watcher(_read, port, OTHER_CORE)
 
 
 async def _read(port: int, pipe: Any) -> None:
@@ -83,13 +45,11 @@ async def _read(port: int, pipe: Any) -> None:
                     ages_s.extend((now - one.time).total_seconds() for one in frame.devices if one.time is not None)
                     seen.update(one.id for one in frame.devices)
 
+    def clear() -> None:
+        ages_s.clear()
+        seen.clear()
+
     reading = asyncio.create_task(read())
-    warm_s, watch_s = await asyncio.to_thread(pipe.recv)
-    await asyncio.sleep(warm_s)
-    ages_s.clear()
-    seen.clear()
-    began_s = time.monotonic()
-    await asyncio.sleep(watch_s)
-    figures = {"rows_s": len(ages_s) / (time.monotonic() - began_s), "devices": float(len(seen))}
-    pipe.send(figures | quantiles_ms(ages_s))
+    spent_s = await watched_s(pipe, clear)
+    pipe.send({"rows_s": len(ages_s) / spent_s, "devices": float(len(seen))} | quantiles_ms(ages_s))
     reading.cancel()

@@ -184,7 +184,6 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         keeper=keeper,
         feed=feed,
         presenter=Presenter(registry),
-        thresholds=load_thresholds(folder),
         desk=desk,
         live=live,
         on_sign_ack=answers.offer,

@@ -109,7 +109,7 @@ class Core:
         self.region = region
         self.state = state or EngineState.initial(region)
         self.builder = TickBuilder(reader, batcher)
-        self._thresholds = thresholds
+        self.thresholds = thresholds
 
     def run(self, arrived: Sequence[Arrived], now_ns: int, skipped: NDArray[np.uint32] | None = None) -> Computed:
         """Make one tick.
@@ -119,7 +119,7 @@ class Core:
         tick = self.builder.build(arrived, skipped)
         before = self.state
         try:
-            self.state, findings = step(before, tick.batch, now_ns, self.region, self._thresholds)
+            self.state, findings = step(before, tick.batch, now_ns, self.region, self.thresholds)
         except Exception as exc:
             self.state = EngineState.initial(self.region)
             return Computed(tick, before, self.state, (), f"{type(exc).__name__}: {exc}")

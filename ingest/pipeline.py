@@ -13,7 +13,6 @@ import structlog
 from alerts.desk import Desk
 from engine.findings import Finding
 from engine.step import EngineState, step
-from engine.thresholds import Thresholds
 from ingest.core import Computed, Core
 from ingest.feed import StoreFeed
 from ingest.present import Presenter
@@ -93,7 +92,6 @@ class Pipeline:
         keeper: Safekeeper,
         feed: StoreFeed,
         presenter: Presenter,
-        thresholds: Thresholds,
         desk: Desk,
         live: LiveView,
         on_sign_ack: Callable[[SignAck, datetime], None],
@@ -111,7 +109,6 @@ class Pipeline:
         self._keeper = keeper
         self._feed = feed
         self._presenter = presenter
-        self._thresholds = thresholds
         self._desk = desk
         self._live = live
         self._on_sign_ack = on_sign_ack
@@ -138,7 +135,7 @@ class Pipeline:
     def warm_up(self, slope: SlopeColumns, now_ns: int) -> None:
         """Take stored samples of slopes into the engine before the first tick, for rates need an hour of the past."""
         batch = replace(self.core.builder.build(()).batch, slope=slope)
-        self.core.state, findings = step(self.state, batch, now_ns, self.core.region, self._thresholds)
+        self.core.state, findings = step(self.state, batch, now_ns, self.core.region, self.core.thresholds)
         self._desk.hear(findings, from_ns(now_ns))
 
     async def take_up(self, journal: Journal) -> Recovered:

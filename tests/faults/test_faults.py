@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,9 @@ import pytest
 from tests.faults import special
 from tests.faults.campaign import Campaign, show
 from tests.faults.disks import CannotMountError
-from tests.faults.parts import Mosquitto
+from tests.ingest.mqtt.wire import tool
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
-
-
-def needs_mosquitto() -> None:
-    if Mosquitto.program() is None:
-        if os.environ.get("CI"):
-            pytest.fail("mosquitto is not installed, and continuous integration must have it")
-        pytest.skip("mosquitto is not installed")
 
 
 async def test_kills_and_cuts_under_traffic_lose_double_and_invent_nothing(tmp_path: Path) -> None:
@@ -32,7 +24,7 @@ async def test_kills_and_cuts_under_traffic_lose_double_and_invent_nothing(tmp_p
 
 
 async def test_an_outside_broker_that_is_away_for_a_while(tmp_path: Path) -> None:
-    needs_mosquitto()
+    tool("mosquitto")
     outcome = await special.broker_away(tmp_path, 0.5, 10.0)
     assert outcome.is_right, outcome
 

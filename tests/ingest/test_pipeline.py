@@ -90,7 +90,6 @@ class Loop:
             keeper=self.safe,
             feed=self.feed,
             presenter=Presenter(REGISTRY),
-            thresholds=THRESHOLDS,
             desk=self.desk,
             live=self.live,
             on_sign_ack=lambda answer, _received: self.answers.append(answer),
