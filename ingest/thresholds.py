@@ -16,7 +16,7 @@ from engine.thresholds import (
     TrafficThresholds,
 )
 
-T = TypeVar("T", TrafficThresholds, SlopeThresholds, FireThresholds, FreshnessThresholds)
+T = TypeVar("T")
 
 
 def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
@@ -29,17 +29,24 @@ def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
     """
     again = load_numbers("general", folder)["report_every_s"]
     return Thresholds(
-        traffic=_group(TrafficThresholds, "traffic", folder),
-        slope=_group(SlopeThresholds, "slope", folder),
-        fire=_group(FireThresholds, "fire", folder),
-        freshness=_group(FreshnessThresholds, "freshness", folder),
+        traffic=load_group(TrafficThresholds, "traffic", folder),
+        slope=load_group(SlopeThresholds, "slope", folder),
+        fire=load_group(FireThresholds, "fire", folder),
+        freshness=load_group(FreshnessThresholds, "freshness", folder),
         report_every_s=Sourced(again.value, again.source),
     )
 
 
-def _group(kind: type[T], name: str, folder: Path) -> T:
+def load_group(kind: type[T], name: str, folder: Path = THRESHOLDS) -> T:
+    """Read one table into a dataclass whose fields are all `Sourced` numbers of the same names.
+
+    Raises
+    ------
+    NumberError
+        As `load_thresholds`.
+    """
     numbers = load_numbers(name, folder)
-    wanted = {field.name for field in fields(kind)}
+    wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     for entry in sorted(wanted ^ numbers.keys()):
         problem = "expected a number, was missing" if entry in wanted else "expected no such entry, was there"
         raise NumberError(f"{folder / name}.toml: {entry}: {problem}")

@@ -1,0 +1,16 @@
+"""``gwanje calc``: one computation of the engine on a file."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+CALCULATIONS: dict[str, str] = {}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the calculations; all their modules are loaded, which is cheap."""
+    calculations = parser.add_subparsers(dest="calculation", required=True, metavar="CALCULATION")
+    for name, text in CALCULATIONS.items():
+        command = calculations.add_parser(name, help=text, description=text)
+        import_module(f"gwanje.calc.{name.replace('-', '_')}").configure(command)
