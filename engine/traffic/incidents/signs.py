@@ -69,6 +69,7 @@ class Signs(NamedTuple):
     balance: Balance
     discharge: Discharge
     slowing: Slowing
+    free_speed_kmh: Floats
 
 
 def read_signs(
@@ -124,7 +125,7 @@ def read_signs(
     after = SignState(
         balance_state, discharge_state, slowing_state, obstruction_state, suspicion, lanes, state.seen_s + period_s
     )
-    return after, Signs(score, collapse, obstruction, balance, discharge, slowing)
+    return after, Signs(score, collapse, obstruction, balance, discharge, slowing, slowing_state.free_speed_kmh)
 
 
 def _collapse(
