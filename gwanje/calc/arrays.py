@@ -51,6 +51,8 @@ class ArrayFile:
     milemarker: Floats
     time_s: Floats
     period_s: float
+    shape: tuple[int, ...]
+    """Of the speeds in the file: (lane, station, time), or (station, time) where it has no lanes."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def read_array(path: Path) -> ArrayFile:
         milemarker=milemarker,
         time_s=time_s,
         period_s=float(np.median(np.diff(time_s))),
+        shape=tuple(arrays[next(name for name in _NAMES["speed"] if name in arrays)].shape),
     )
 
 
