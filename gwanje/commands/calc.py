@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-CALCULATIONS: dict[str, str] = {}
+CALCULATIONS: dict[str, str] = {
+    "detours": "which signs should send whom round a closure or a loss of capacity, and why not",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
