@@ -181,7 +181,7 @@ class Dispatcher:
             self._surplus[link] -= added
         return [
             self._advice(
-                one, float(shares[choice]), added, int(fullest[choice]), float(worst[choice]), slower_s[choice]
+                one, float(shares[choice]), added, int(fullest[choice]), float(worst[choice]), float(slower_s[choice])
             )
             for one in group
         ]
