@@ -56,10 +56,15 @@ class Conditions:
     wind_m_s: Floats
     wind_deg: Floats
 
+    @property
+    def is_silent(self) -> NDArray[np.bool_]:
+        """Where the sensor of the surface says nothing."""
+        return np.asarray((self.road_state == _NO_WORD[0]) | (self.road_state == _NO_WORD[1]))
+
     def is_wet(self, thresholds: RoadWeatherThresholds) -> NDArray[np.bool_]:
         """Tell where there is water on the road, by its sensor or else by the rain of the last hour."""
         says = (self.road_state == _MOIST) | (self.road_state == _WET)
-        silent = np.isin(self.road_state, _NO_WORD)
+        silent = self.is_silent
         return np.asarray(says | (silent & (self.rain_1h_mm >= thresholds.wet_rain_mm.value)))
 
     def predicted_surface_c(self, thresholds: RoadWeatherThresholds) -> Floats:
@@ -144,7 +149,7 @@ def _icing(now: Conditions, t: RoadWeatherThresholds, shift_c: float) -> Levels:
     predicted_c = now.predicted_surface_c(t) - shift_c
     soon = (predicted_c <= t.ice_c.value) & (surface_c <= t.forecast_below_c.value)
     level = np.zeros(len(surface_c), dtype=np.int8)
-    level[np.isnan(surface_c) & np.isin(now.road_state, _NO_WORD)] = UNKNOWN
+    level[np.isnan(surface_c) & now.is_silent] = UNKNOWN
     level[soon & (predicted_c <= frost_c)] = HazardLevel.ATTENTION
     level[soon & wet] = HazardLevel.CAUTION
     level[(surface_c <= t.ice_c.value) & (surface_c <= frost_c)] = HazardLevel.CAUTION

@@ -46,6 +46,8 @@ class RoadWeatherState:
         0 = none, else a `HazardLevel`; ``UNKNOWN`` while it was never known.
     streak, pending : ndarray, int8
         Samples in a row that say more than ``level``, and the least of what they say.
+    relief : ndarray, int8
+        The most that samples have asked for since they ask for less than ``level``.
     rises_ns, lower_ns, onset_ns : ndarray, int64
         Since when they do; since when samples say less; since when the level is above none. ``NEVER`` = not so.
     findings : tuple of Finding
@@ -64,6 +66,7 @@ class RoadWeatherState:
     level: NDArray[np.int8]
     streak: NDArray[np.int8]
     pending: NDArray[np.int8]
+    relief: NDArray[np.int8]
     rises_ns: Ints
     lower_ns: Ints
     onset_ns: Ints
@@ -86,6 +89,7 @@ class RoadWeatherState:
             level=np.full(by_hazard, UNKNOWN, dtype=np.int8),
             streak=np.zeros(by_hazard, dtype=np.int8),
             pending=np.zeros(by_hazard, dtype=np.int8),
+            relief=np.zeros(by_hazard, dtype=np.int8),
             rises_ns=np.full(by_hazard, NEVER, dtype=np.int64),
             lower_ns=np.full(by_hazard, NEVER, dtype=np.int64),
             onset_ns=np.full(by_hazard, NEVER, dtype=np.int64),
@@ -220,7 +224,10 @@ def _with_surface(
 
 
 def _graded(state: RoadWeatherState, row: Ints, thresholds: RoadWeatherThresholds) -> RoadWeatherState:
-    """Let levels rise after enough samples in a row, and fall after the hold; what is not known moves nothing."""
+    """Let levels rise after enough samples in a row, and fall after the hold; what is not known moves nothing.
+
+    A level falls to the worst of the hold, not to the newest sample: fog that has just lifted may come back.
+    """
     now = state.conditions(row, thresholds)
     says, allows = levels(now, thresholds), levels(now, thresholds, holding=True)
     time_ns = state.time_ns[row][:, None]
@@ -234,15 +241,17 @@ def _graded(state: RoadWeatherState, row: Ints, thresholds: RoadWeatherThreshold
 
     falling = (allows < level) & (allows != UNKNOWN)
     lower_ns = np.where(falling, np.where(state.lower_ns[row] == NEVER, time_ns, state.lower_ns[row]), NEVER)
+    relief = np.where(falling, np.where(lower_ns == time_ns, allows, np.maximum(state.relief[row], allows)), 0)
     waited_ns = np.where(falling, time_ns - np.where(falling, lower_ns, 0), 0)
     fallen = falling & (waited_ns >= int(thresholds.hold_s.value * _NS))
 
-    after = np.where(risen, pending, np.where(fallen, allows, level))
+    after = np.where(risen, pending, np.where(fallen, relief, level))
     onset_ns = np.where(after <= 0, NEVER, np.where(level <= 0, rises_ns, state.onset_ns[row]))
     changes = {
         "level": after,
         "streak": np.where(risen, 0, streak),
         "pending": np.where(risen, 0, pending),
+        "relief": np.where(fallen | risen, 0, relief),
         "rises_ns": np.where(risen, NEVER, rises_ns),
         "lower_ns": np.where(fallen | risen, NEVER, lower_ns),
         "onset_ns": onset_ns,

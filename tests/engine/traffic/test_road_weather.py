@@ -145,6 +145,19 @@ def test_fog_is_confirmed_said_with_its_receipt_and_let_go_after_the_hold() -> N
     assert road.state.findings == ()
 
 
+def test_fog_that_has_just_lifted_is_not_over() -> None:
+    road = Road()
+    road.tell(visibility_m=60)
+    road.tell(visibility_m=60)
+    for _ in range(14):
+        road.tell(visibility_m=200)
+    said = [one for _ in range(3) for one in road.tell(visibility_m=9000)]
+    assert [one.level for one in said][-1] == HazardLevel.CAUTION  # the worst of the quarter of an hour
+    assert said[-1].active
+    said = [one for _ in range(15) for one in road.tell(visibility_m=9000)]
+    assert not said[-1].active
+
+
 def test_one_odd_sample_opens_nothing_and_ends_nothing() -> None:
     road = Road()
     for place in range(30):
