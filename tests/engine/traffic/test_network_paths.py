@@ -71,6 +71,28 @@ def test_ways_take_as_long_as_was_said(seed: int) -> None:
         assert at == pytest.approx(reach, rel=1e-12)
 
 
+@settings(max_examples=25)
+@given(SEEDS)
+def test_chains_take_as_long_as_their_links(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    names = [f"n{place}" for place in range(40)]
+    links = [("A", one, other) for one, other in itertools.pairwise(names)]
+    links += [
+        ("B", names[int(one)], names[int(other)]) for one, other in random.integers(0, 40, (6, 2)) if one != other
+    ]
+    links += [("C", "r0", "r1"), ("C", "r1", "r2"), ("C", "r2", "r0")]  # a ring that nobody comes to
+    network = roads(links, length_m=random.uniform(100, 3000, len(links)), turn_s=20.0, both_ways=bool(seed % 2))
+    count = len(network)
+    speed = network.free_kmh * np.exp(-np.abs(random.normal(0, 0.8, (13, count))))
+    lost = Losses.of(int(random.integers(0, count)), 0.0, 300.0, 2400.0)
+    times = link_times(network, speed, slice_s=300.0, min_speed_kmh=5.0, losses=lost, flow_veh_h=np.full(count, 900.0))
+    link = np.append(random.integers(0, count, 8), len(links) - 1)
+    origins = Origins(link, random.uniform(0, 1, 9) * network.length_m[link])
+    goals = random.choice(len(network.node_ids), 6, replace=False)
+    expected = arrivals(search(network, times, origins, 100.0), goals)[0] - 100.0
+    np.testing.assert_allclose(travel_times(network, times, origins, goals, 100.0), expected, rtol=1e-12)
+
+
 @settings(max_examples=40)
 @given(SEEDS)
 def test_who_leaves_later_never_arrives_earlier(seed: int) -> None:
