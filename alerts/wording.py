@@ -101,9 +101,10 @@ class Wording:
             fields["direction"] = (
                 Name("", "") if known is None else self.words.say("direction", self.gazetteer.direction(known))
             )
-        if lead.rule in {Rule.CAMERA_EVENT, Rule.ROAD_WEATHER}:
+        if lead.rule is Rule.CAMERA_EVENT:
             fields["event"] = self.words.say("event", lead.detail)
         if lead.rule is Rule.ROAD_WEATHER:
+            fields["event"] = self.words.say("hazard", lead.detail)
             fields["advice"] = self._advice(lead)
         if lead.rule is Rule.CONGESTION:
             fields["event"] = self.words.say("event", "queue")

@@ -52,7 +52,7 @@ def test_every_level_rule_event_mode_and_direction_has_a_name() -> None:
     for event in get_args(CctvEventKind):
         assert TEXTS.say("event", event).ko
     for hazard in Hazard:
-        assert TEXTS.say("event", hazard.value).ko
+        assert TEXTS.say("hazard", hazard.value).ko
         assert TEXTS.say("advice", hazard.value).ko
     for mode in set(get_args(Mode)) - {"live"}:
         assert TEXTS.say(mode).ko.endswith("] ")
