@@ -27,10 +27,21 @@ class SpeedSigns:
 
 @dataclass(frozen=True)
 class SpeedState:
-    """Of stations: ``active`` bottlenecks and ``streak``, intervals in a row that speak against that. Of signs:
-    ``shown_kmh``, NaN = nothing, and ``higher``, intervals in a row with a higher speed or none.
-    ``last_kmh``, shape (n_station,), is the newest speed known, for bottlenecks that fall silent.
-    """  # noqa: D205
+    """What is remembered between intervals.
+
+    Attributes
+    ----------
+    active : ndarray, shape (n_station,), bool
+        Bottlenecks.
+    streak : ndarray, shape (n_station,), int64
+        Intervals in a row that speak against ``active``.
+    last_kmh : ndarray, shape (n_station,), float64
+        Newest speed that was known, for bottlenecks that fall silent. [km/h]
+    shown_kmh : ndarray, shape (n_sign,), float64
+        NaN = nothing. [km/h]
+    higher : ndarray, shape (n_sign,), int64
+        Intervals in a row with a higher speed than shown, or none.
+    """
 
     active: Mask
     streak: Ints
