@@ -133,7 +133,7 @@ def add_direction(parser: argparse.ArgumentParser) -> None:
 
 
 def corridor_of(array: ArrayFile, direction: str, speed_limit_kmh: float) -> Corridor:
-    """Put an array in the order of travel.
+    """Put an array in the order of travel; what is negative or not finite was not measured.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def corridor_of(array: ArrayFile, direction: str, speed_limit_kmh: float) -> Cor
         Of the whole road. [km/h]
     """
     speed, occupancy, volume = (
-        np.ascontiguousarray(lanes.transpose(2, 1, 0))
+        np.ascontiguousarray(np.where(np.isfinite(lanes) & (lanes >= 0), lanes, np.nan).transpose(2, 1, 0))
         for lanes in (array.speed_mph * KMH_PER_MPH, array.occupancy_pct, array.volume)
     )
     position_m = array.milemarker * M_PER_MILE
