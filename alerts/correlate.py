@@ -21,6 +21,7 @@ from sensors.columns import from_ns
 
 KIND_OF_RULE: dict[Rule, SituationKind] = {
     Rule.CONGESTION: "congestion",
+    Rule.INCIDENT: "incident",
     Rule.CAMERA_EVENT: "incident",
     Rule.ROAD_WEATHER: "weather",
     Rule.SLOPE_LEVEL: "slope",
@@ -33,6 +34,7 @@ _BESIDE_ROAD = {Rule.CAMERA_EVENT, Rule.ROAD_WEATHER}
 _SPEAKS_FIRST = (
     Rule.FIRE_POSITION,
     Rule.CAMERA_EVENT,
+    Rule.INCIDENT,
     Rule.SLOPE_LEVEL,
     Rule.CONGESTION,
     Rule.ROAD_WEATHER,

@@ -74,7 +74,7 @@ class Wording:
                 return "fire"
             case Rule.SLOPE_LEVEL:
                 return "slope"
-            case Rule.CAMERA_EVENT | Rule.CONGESTION | Rule.ROAD_WEATHER:
+            case Rule.CAMERA_EVENT | Rule.INCIDENT | Rule.CONGESTION | Rule.ROAD_WEATHER:
                 if not any(self.gazetteer.place_of(device) for device in lead.devices):
                     return "spot"
                 return _ON_ROAD[lead.rule]
@@ -101,7 +101,7 @@ class Wording:
             fields["direction"] = (
                 Name("", "") if known is None else self.words.say("direction", self.gazetteer.direction(known))
             )
-        if lead.rule is Rule.CAMERA_EVENT:
+        if lead.rule in {Rule.CAMERA_EVENT, Rule.INCIDENT}:
             fields["event"] = self.words.say("event", lead.detail)
         if lead.rule is Rule.ROAD_WEATHER:
             fields["event"] = self.words.say("hazard", lead.detail)
@@ -113,7 +113,12 @@ class Wording:
         return fields
 
 
-_ON_ROAD = {Rule.CAMERA_EVENT: "incident", Rule.CONGESTION: "congestion", Rule.ROAD_WEATHER: "weather"}
+_ON_ROAD = {
+    Rule.CAMERA_EVENT: "incident",
+    Rule.INCIDENT: "incident",
+    Rule.CONGESTION: "congestion",
+    Rule.ROAD_WEATHER: "weather",
+}
 
 
 def mark_multi(mark: str, multi: str) -> str:

@@ -24,6 +24,7 @@ class Rule(enum.StrEnum):
     """Which computation speaks."""
 
     CONGESTION = "traffic.congestion"
+    INCIDENT = "traffic.incident"
     CAMERA_EVENT = "traffic.camera_event"
     ROAD_WEATHER = "traffic.road_weather"
     SLOPE_LEVEL = "slope.level"

@@ -3,71 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
+from engine.tables import Floats, Ints, PointTable, StationTable, TowerTable, WeatherTable
+from engine.traffic.incidents.scales import Scales
+from engine.traffic.layout import Layout
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class StationTable:
-    """Detection stations, shape (n_station,), in catalogue order.
-
-    ``corridor`` numbers road and direction; ``chainage_m`` grows in the direction of travel along a corridor.
-    """
-
-    ids: tuple[str, ...]
-    corridor: Ints
-    corridor_names: tuple[str, ...]
-    chainage_m: Floats
-    speed_limit_kmh: Floats
-    lanes: Ints
-    lon_deg: Floats
-    lat_deg: Floats
-
-
-@dataclass(frozen=True)
-class PointTable:
-    """Devices that stand at a point, shape (n_device,), in catalogue order."""
-
-    ids: tuple[str, ...]
-    lon_deg: Floats
-    lat_deg: Floats
-
-
-@dataclass(frozen=True)
-class TowerTable(PointTable):
-    """Watchtowers; ``azimuth_sigma_deg`` is the error of their pose, ``range_m`` how far they can see."""
-
-    azimuth_sigma_deg: Floats
-    range_m: Floats
-
-
-@dataclass(frozen=True)
-class WeatherTable(PointTable):
-    """Weather stations, and the road that each stands beside.
-
-    Attributes
-    ----------
-    road : tuple of str
-        Empty beside all roads: then the station says nothing of a road's surface, fog or wind.
-    road_deg : ndarray, shape (n_device,), float64
-        Which way the road runs there, clockwise from true north. NaN beside all roads. [deg]
-    speed_limit_kmh : ndarray, shape (n_device,), float64
-        Of the road. NaN beside all roads. [km/h]
-    """
-
-    road: tuple[str, ...]
-    road_deg: Floats
-    speed_limit_kmh: Floats
-
-    @classmethod
-    def none(cls) -> WeatherTable:
-        """Return a table of no stations."""
-        nothing = np.empty(0)
-        return cls((), nothing, nothing, (), nothing, nothing)
+__all__ = ["Floats", "Ints", "PointTable", "Region", "StationTable", "TowerTable", "WeatherTable"]
 
 
 @dataclass(frozen=True)
@@ -95,3 +37,13 @@ class Region:
         before = (self.stations.ids, self.cameras.ids, self.slopes.ids, self.towers.ids)
         start = sum(len(ids) for ids in before)
         return slice(start, start + len(self.weather.ids))
+
+    @cached_property
+    def scales(self) -> Scales:
+        """The stations in the order of travel, worked out once."""
+        return Scales.of(Layout.of(self.stations))
+
+    @property
+    def n_lane(self) -> int:
+        """Most lanes that a station watches."""
+        return int(self.stations.lanes.max(initial=1))

@@ -12,6 +12,7 @@ from engine.region import Region
 from engine.slopes.level import SlopeState, update_slopes
 from engine.thresholds import Thresholds
 from engine.traffic.cameras import CameraTrack, follow_camera_events
+from engine.traffic.live import LiveTraffic, update_traffic
 from engine.traffic.queues import Queue, follow_queues
 from engine.traffic.stations import StationState, update_stations
 from engine.traffic.weather.state import RoadWeatherState
@@ -29,6 +30,7 @@ class EngineState:
     cameras: tuple[CameraTrack, ...]
     slopes: SlopeState
     fire: FireState
+    traffic: LiveTraffic
     road_weather: RoadWeatherState
 
     @classmethod
@@ -41,6 +43,7 @@ class EngineState:
             cameras=(),
             slopes=SlopeState.initial(len(region.slopes.ids)),
             fire=FireState(),
+            traffic=LiveTraffic.initial(region.scales, region.n_lane),
             road_weather=RoadWeatherState.initial(len(region.weather.ids)),
         )
 
@@ -50,6 +53,7 @@ class EngineState:
         cameras = (track.finding for track in self.cameras if track.finding is not None)
         known = (
             *(queue.finding for queue in self.queues),
+            *self.traffic.findings,
             *cameras,
             *self.road_weather.findings,
             *self.slopes.findings,
@@ -105,6 +109,9 @@ def step(state: EngineState, batch: Batch, now_ns: int, region: Region, threshol
     queues, said_queues = follow_queues(
         state.queues, stations, known, now_ns, region.stations, thresholds.traffic, again
     )
+    traffic, said_traffic = update_traffic(
+        state.traffic, batch.vds, stations, now_ns, region.scales, region.stations, thresholds.cycle
+    )
     cameras, said_cameras = follow_camera_events(
         state.cameras, batch.camera_events, now_ns, region.cameras, thresholds.traffic, again
     )
@@ -120,6 +127,6 @@ def step(state: EngineState, batch: Batch, now_ns: int, region: Region, threshol
         again,
     )
     return Step(
-        EngineState(freshness, stations, queues, cameras, slopes, fire, road_weather),
-        (*said_queues, *said_cameras, *said_weather, *said_slopes, *said_fire),
+        EngineState(freshness, stations, queues, cameras, slopes, fire, traffic, road_weather),
+        (*said_queues, *said_traffic, *said_cameras, *said_weather, *said_slopes, *said_fire),
     )

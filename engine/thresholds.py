@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from engine.traffic.live import CycleThresholds
     from engine.traffic.weather.thresholds import RoadWeatherThresholds
 
 
@@ -99,6 +100,7 @@ class Thresholds:
     """All of them."""
 
     traffic: TrafficThresholds
+    cycle: CycleThresholds
     slope: SlopeThresholds
     fire: FireThresholds
     freshness: FreshnessThresholds

@@ -15,6 +15,9 @@ from engine.thresholds import (
     Thresholds,
     TrafficThresholds,
 )
+from engine.traffic.fronts.thresholds import FrontThresholds
+from engine.traffic.incidents.thresholds import IncidentThresholds
+from engine.traffic.live import CycleThresholds
 from engine.traffic.weather.thresholds import RoadWeatherThresholds
 
 T = TypeVar("T")
@@ -28,14 +31,23 @@ def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
     NumberError
         If a table or an entry is missing, unknown or wrong; the message names the file and the entry.
     """
-    again = load_numbers("general", folder)["report_every_s"]
+    general = {name: Sourced(number.value, number.source) for name, number in load_numbers("general", folder).items()}
+    again = general["report_every_s"]
+    traffic = load_group(TrafficThresholds, "traffic", folder)
     return Thresholds(
-        traffic=load_group(TrafficThresholds, "traffic", folder),
+        traffic=traffic,
+        cycle=CycleThresholds(
+            traffic=traffic,
+            fronts=load_group(FrontThresholds, "traffic_fronts", folder),
+            incidents=load_group(IncidentThresholds, "traffic_incidents", folder),
+            grace_s=general["cycle_grace_s"],
+            report_every_s=again,
+        ),
         slope=load_group(SlopeThresholds, "slope", folder),
         fire=load_group(FireThresholds, "fire", folder),
         freshness=load_group(FreshnessThresholds, "freshness", folder),
         road_weather=load_group(RoadWeatherThresholds, "traffic_weather", folder),
-        report_every_s=Sourced(again.value, again.source),
+        report_every_s=again,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.region import StationTable
+from engine.tables import StationTable
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -55,6 +55,12 @@ class QueueExtents:
     def __len__(self) -> int:
         return len(self.first)
 
+    @classmethod
+    def none(cls) -> QueueExtents:
+        """Return no queue."""
+        ints, floats, ahead = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros((0, len(HORIZONS_S)))
+        return cls(ints, ints.copy(), floats, floats, floats, floats, floats, ahead, ahead)
+
 
 def queue_extents(state: FrontState, layout: Layout, thresholds: FrontThresholds) -> QueueExtents:
     """Return all queues of all corridors.

@@ -90,6 +90,7 @@ export const en: Messages = {
   situationKind: { congestion: "Congestion", incident: "Incident", slope: "Slope", fire: "Forest fire", weather: "Road weather" },
   rule: {
     "traffic.congestion": "Queue from detectors",
+    "traffic.incident": "Incident from detectors",
     "traffic.camera_event": "Camera event",
     "traffic.road_weather": "Road weather",
     "slope.level": "Slope tilt and rain",

@@ -81,6 +81,7 @@ export const ko = {
   situationKind: { congestion: "정체", incident: "돌발", slope: "사면", fire: "산불", weather: "도로 기상" },
   rule: {
     "traffic.congestion": "검지기 정체",
+    "traffic.incident": "검지기 돌발",
     "traffic.camera_event": "CCTV 사건",
     "traffic.road_weather": "도로 기상",
     "slope.level": "사면 기울기와 강우",
