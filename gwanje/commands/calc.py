@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-CALCULATIONS: dict[str, str] = {}
+CALCULATIONS: dict[str, str] = {
+    "health": "which lanes of a detector array cannot be believed, why and since when",
+    "state": "flow, speed, density, level of service, status and delay of every station and period",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -57,9 +57,9 @@ class LengthState:
         return cls(zero, zero, zero, zero, np.full(shape, np.nan))
 
     def length_m(self, unknown_m: float, thresholds: LengthThresholds) -> Floats:
-        """Return the effective length of each lane; ``unknown_m`` before anything was learnt. [m]"""
+        """Return the effective length of each lane in metres; ``unknown_m`` before anything was learnt."""
         length = np.divide(self.metre_veh, self.veh, out=np.full(self.veh.shape, unknown_m), where=self.veh > 1.0)
-        return np.clip(length, thresholds.shortest_m.value, thresholds.longest_m.value)
+        return np.asarray(np.clip(length, thresholds.shortest_m.value, thresholds.longest_m.value))
 
 
 def estimate_speeds(

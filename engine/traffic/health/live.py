@@ -60,17 +60,27 @@ class LiveCounters:
         """Return the counters when watching begins."""
         unknown, zero = np.full(shape, np.nan), np.zeros(shape)
         return cls(
-            np.full(shape, time_ns, dtype=np.int64), unknown, unknown, unknown, *([zero] * 9), np.full(shape, np.inf)
+            sample_ns=np.full(shape, time_ns, dtype=np.int64),
+            volume=unknown,
+            speed_kmh=unknown,
+            occupancy_pct=unknown,
+            chatter_s=zero,
+            locked_s=zero,
+            occupancy_same_s=zero,
+            same_s=zero,
+            spike_s=zero,
+            quiet_s=zero,
+            missed_veh=zero,
+            own_veh=zero,
+            others_veh=zero,
+            jam_s=np.full(shape, np.inf),
         )
 
     def share(self, thresholds: HealthThresholds) -> Floats:
         """Return what the lane usually counts for one vehicle in a lane beside it; a guess for one never seen."""
-        return np.divide(
-            self.own_veh,
-            self.others_veh,
-            out=np.full(self.own_veh.shape, thresholds.unknown_share.value),
-            where=(self.own_veh > 0) & (self.others_veh > 0),
-        )
+        guess = np.full(self.own_veh.shape, thresholds.unknown_share.value)
+        seen = (self.own_veh > 0) & (self.others_veh > 0)
+        return np.asarray(np.divide(self.own_veh, self.others_veh, out=guess, where=seen))
 
 
 def absurd(frame: Frame, thresholds: HealthThresholds) -> Bools:
@@ -81,7 +91,7 @@ def absurd(frame: Frame, thresholds: HealthThresholds) -> Bools:
 
 
 def speed_limit(frame: Frame, thresholds: HealthThresholds) -> Floats:
-    """Return up to what a measured speed is possible: more for one vehicle than for the mean of several. [km/h]"""
+    """Return up to what a measured speed is possible: in km/h: more for one vehicle than for the mean of several."""
     return np.where(frame.volume > 1.0, thresholds.max_speed_kmh.value, thresholds.max_speed_one_kmh.value)
 
 
@@ -194,12 +204,12 @@ def judge(
 
 
 def silence_s(counters: LiveCounters, time_ns: int) -> Floats:
-    """Return the time since each lane's newest sample. [s]"""
+    """Return the time since each lane's newest sample, in seconds."""
     return np.asarray((time_ns - counters.sample_ns) / _NS)
 
 
 def held_s(counters: LiveCounters, reason: Reason, time_ns: int, swapped_s: Floats) -> Floats:
-    """Return for how long what a live rule judges has been so. [s]"""
+    """Return for how long, in seconds, what a live rule judges has been so."""
     if reason == Reason.NO_DATA:
         return silence_s(counters, time_ns)
     held = {

@@ -45,7 +45,7 @@ class Profile:
 
     def now(self, time_ns: int, utc_offset_s: float) -> NDArray[np.float32]:
         """Return what is usual at this time of day, shape (n_station, QUANTITIES)."""
-        return self.usual[slot_of(time_ns, utc_offset_s)]
+        return np.asarray(self.usual[slot_of(time_ns, utc_offset_s)])
 
 
 def slot_of(time_ns: int, utc_offset_s: float) -> int:
@@ -76,7 +76,7 @@ def learn(profile: Profile, values: Floats, time_ns: int, utc_offset_s: float, n
     slot = slot_of(time_ns, utc_offset_s)
     if slot != profile.slot:
         profile = _close(profile, slot, new_day_weight)
-    good = ~np.isnan(values).any(axis=1)
+    good = np.asarray(~np.isnan(values).any(axis=1))
     return replace(
         profile,
         total=profile.total + np.where(good[:, None], values, 0.0),

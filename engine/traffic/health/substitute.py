@@ -250,12 +250,12 @@ def _from_elsewhere(
     def ratio(row: Ints) -> Floats:
         lawful = (usual[row] > 0) & ~np.isnan(values[row])
         now = np.divide(values[row], usual[row], out=np.full(values[row].shape, np.nan), where=lawful)
-        return np.clip(now, 1.0 / limit, limit)
+        return np.asarray(np.clip(now, 1.0 / limit, limit))
 
     plain = _mix(values[up], values[down], weight)
     related = _mix(ratio(up), ratio(down), weight) * base
     # Flow and density must come the same way, or the speed between them means nothing.
-    relates = ~np.isnan(related[:, :2]).any(axis=1)
+    relates = np.asarray(~np.isnan(related[:, :2]).any(axis=1))
     found = np.where(neighbours[:, None], np.where(relates[:, None], related, plain), base)
     way = np.where(neighbours, Way.NEIGHBOURS, Way.PROFILE)
     way = np.where(np.isnan(found[:, :2]).any(axis=1), Way.UNKNOWN, way).astype(np.int8)

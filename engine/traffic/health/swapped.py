@@ -38,7 +38,7 @@ class LaneOrder:
         return cls(zero, zero, np.zeros((shape[0], shape[1] * (shape[1] - 1) // 2)))
 
     def swapped_s(self) -> Floats:
-        """Return for how long each lane has been in a pair that is the wrong way round. [s]"""
+        """Return for how long each lane has been in a pair that is the wrong way round, in seconds."""
         n_lane = self.weight.shape[1]
         longest = np.zeros(self.weight.shape)
         for pair, (one, other) in enumerate(zip(*np.triu_indices(n_lane, 1), strict=True)):
@@ -95,7 +95,7 @@ def follow_order(
     gap_up, gap_down = gap[up], gap[np.maximum(layout.down, 0)]
     margin = thresholds.swapped_margin_kmh.value
     sure = has_both[:, None] & (np.abs(gap) > margin) & (np.abs(gap_up) > margin) & (np.abs(gap_down) > margin)
-    judged = has_both[:, None] & ~np.isnan(gap + gap_up + gap_down) & known.any(axis=1)[:, None]
+    judged = has_both[:, None] & ~np.isnan(gap + gap_up + gap_down) & np.asarray(known.any(axis=1))[:, None]
     wrong = sure & (gap * gap_up < 0) & (gap * gap_down < 0)
     pair_s = np.where(judged, np.where(wrong, order.pair_s + frame.period_s, 0.0), order.pair_s)
     return LaneOrder(weight, speed, pair_s)
