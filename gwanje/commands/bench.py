@@ -47,6 +47,8 @@ BENCHMARKS = {
     "away": Benchmark("the database away for a minute under traffic"),
     "mqtt": Benchmark("the MQTT parser and session alone"),
     "first_light": Benchmark("the embedded system from start to page"),
+    "traffic_state": Benchmark("detector health, substitution, state, links and cost of one cycle", {}),
+    "detector_faults": Benchmark("faults put into field data: found how soon, false flags, what stands in"),
     "world": Benchmark("the simulators at both scales"),
 }
 

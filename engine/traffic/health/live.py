@@ -36,8 +36,8 @@ class LiveCounters:
         Time without a vehicle while others counted, and what a lane of those others counted in it. [s], [veh]
     own_veh, others_veh : ndarray
         Fading sums, to its newest vehicle: the lane's own count, and that of a lane beside it. [veh]
-    jam_s : ndarray
-        Time since the last sign of a jam. [s]
+    jam_s, absurd_age_s : ndarray
+        Time since the last sign of a jam, since the last absurd sample. [s]
     """
 
     sample_ns: Ints
@@ -54,6 +54,7 @@ class LiveCounters:
     own_veh: Floats
     others_veh: Floats
     jam_s: Floats
+    absurd_age_s: Floats
 
     @classmethod
     def initial(cls, shape: tuple[int, int], time_ns: int) -> LiveCounters:
@@ -74,6 +75,7 @@ class LiveCounters:
             own_veh=zero,
             others_veh=zero,
             jam_s=np.full(shape, np.inf),
+            absurd_age_s=np.full(shape, np.inf),
         )
 
     def share(self, thresholds: HealthThresholds) -> Floats:
@@ -176,20 +178,24 @@ def follow(
         own_veh=counters.own_veh * keep + np.where(hit, volume, 0.0),
         others_veh=counters.others_veh * keep + np.where(hit, missed_veh, 0.0),
         jam_s=jam_s,
+        absurd_age_s=np.where(absurd_now, 0.0, counters.absurd_age_s + elapsed_s),
     )
 
 
 def judge(
-    counters: LiveCounters, time_ns: int, absurd_now: Bools, swapped_s: Floats, thresholds: HealthThresholds
+    counters: LiveCounters, time_ns: int, absurd_again: Bools, swapped_s: Floats, thresholds: HealthThresholds
 ) -> Bools:
-    """Return which live rule holds for which lane, shape (len(LIVE), n_station, n_lane), bool."""
+    """Return which live rule holds for which lane, shape (len(LIVE), n_station, n_lane), bool.
+
+    ``absurd_again`` says where an absurd sample was not the first for a while: a single one is left out, and no more.
+    """
     expected = counters.share(thresholds) * counters.missed_veh
     limit = thresholds
     quiet = counters.quiet_s
     return np.stack(
         (
             silence_s(counters, time_ns) > limit.no_data_for_s.value,
-            absurd_now,
+            absurd_again,
             counters.chatter_s > limit.chatter_for_s.value,
             counters.locked_s > limit.locked_for_s.value,
             counters.spike_s > limit.spike_for_s.value,

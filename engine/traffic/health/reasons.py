@@ -15,7 +15,7 @@ class Reason(enum.IntFlag):
     NO_DATA = 1
     """Says nothing, while other devices speak."""
     ABSURD = 2
-    """Numbers that no traffic makes."""
+    """Numbers that no traffic makes, more than once."""
     CHATTER = 4
     """Counts more than a lane can carry."""
     LOCKED_ON = 8

@@ -150,7 +150,8 @@ def health_step(
     zero_share = np.where(state.urban, thresholds.zero_share_urban.value, thresholds.zero_share_rural.value)
     day = tally(day_before, frame, absurd_now, company, calm, zero_share, utc_offset_s, thresholds)
 
-    found = judge(counters, frame.time_ns, absurd_now, swapped_s, thresholds)
+    again = absurd_now & (before.absurd_age_s + elapsed_s <= thresholds.clear_soon_after_s.value)
+    found = judge(counters, frame.time_ns, again, swapped_s, thresholds)
     hold_s = np.where(found, _clear_s(thresholds), np.maximum(state.hold_s - np.float32(elapsed_s), 0)).astype(
         np.float32
     )
