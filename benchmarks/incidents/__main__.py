@@ -7,6 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
+from benchmarks.incidents.corridors import each, names
+from benchmarks.incidents.detectors import detectors
+from benchmarks.incidents.follow import follower
+from benchmarks.incidents.match import load_tolerances
+from benchmarks.incidents.score import Score
+from benchmarks.incidents.table import tables
+from benchmarks.incidents.tails import Tails
 from gwanje.errors import CommandError
 from gwanje.progress import Progress
 
@@ -23,6 +32,15 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument("--seeds", type=_seeds, default=range(1, 11), help="first-last, such as 1-10")
     make.add_argument("--hours", type=float, default=5.0, help="of each corridor")
     make.add_argument("--again", action="store_true", help="make also what is already there")
+    make.set_defaults(run=make_corpus)
+    score = commands.add_parser("score", help="run detectors on every corridor of folders")
+    score.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="searched with all folders in them")
+    score.add_argument("--spacing", choices=("1km", "500m"), default="1km", help="of the stations that are used")
+    score.add_argument("--detector", choices=("both", "gwanje", "california7"), default="both")
+    score.add_argument("--files", default="test_", metavar="PREFIX", help="of the arrays; test_ without it")
+    score.add_argument("--no-tails", action="store_true", help="leave out the tails of queues")
+    score.add_argument("--json", action="store_true", help="figures, and what was missed or false, as JSON")
+    score.set_defaults(run=score_corpus)
     return top
 
 
@@ -51,11 +69,35 @@ def make_corpus(args: argparse.Namespace) -> int:
     return 0
 
 
+def score_corpus(args: argparse.Namespace) -> int:
+    """Score detectors and print tables or JSON."""
+    chosen = {name: one for name, one in detectors().items() if args.detector in {"both", name}}
+    if not chosen:
+        raise CommandError(f"detector: expected one that there is, was {args.detector}")
+    follow = None if args.no_tails else follower()
+    tolerances = load_tolerances()
+    scores, tails = {name: Score() for name in chosen}, Tails()
+    paths = names(args.folders, args.files)
+    with Progress("scored", len(paths)) as progress:
+        for done, one in enumerate(each(paths, args.spacing), start=1):
+            for name, detector in chosen.items():
+                scores[name].add(one, detector, tolerances)
+            if follow is not None:
+                tails.add(one, follow(one.corridor), tolerances)
+            progress.show(done)
+    if args.json:
+        report = {name: score.report() for name, score in scores.items()}
+        print(msgspec.json.encode(report | {"tails": tails.figures(), "spacing": args.spacing}).decode())
+    else:
+        print("\n".join(tables(scores, tails.figures())))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     args = parser().parse_args(argv)
     try:
-        return make_corpus(args)
+        return int(args.run(args))
     except CommandError as exc:
         print(exc, file=sys.stderr)
         return 1

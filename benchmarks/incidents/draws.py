@@ -38,6 +38,8 @@ class Planned:
     secondary: bool
     reopened: int
     """Lanes that are given free halfway."""
+    seeks_queue: bool = False
+    """Happens in a queue that stands there by itself, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _incident(
         passing_kmh=float(rng.uniform(*PASSING_KMH)),
         secondary=secondary,
         reopened=int(blocked > 1 and rng.random() < 0.4),
+        seeks_queue=not secondary and bool(rng.random() < 0.25),
     )
 
 

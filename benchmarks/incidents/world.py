@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.incidents.draws import (
+    END_M,
     SHOULDER_LEFT,
     Kind,
     Patch,
@@ -120,7 +121,7 @@ def make(seed: int, kind: Kind, split: str, hours: float) -> tuple[Arrays, Label
     """
     rng = np.random.default_rng([seed, 1 if split == "test" else 0, 1 if kind == "incidents" else 0])
     course = draw_course(rng, split == "test")
-    low, high = (0.18, 0.65) if rng.random() < 0.25 else (float(rng.uniform(0.3, 0.62)), float(rng.uniform(0.7, 1.05)))
+    low, high = (0.18, 0.65) if rng.random() < 0.25 else (float(rng.uniform(0.3, 0.8)), float(rng.uniform(0.8, 1.05)))
     profile = draw_profile(rng, hours, low, high)
     planned = draw_incidents(rng, course, hours, per_hour=1.3) if kind == "incidents" else []
     if rng.random() < 0.15:
@@ -162,6 +163,8 @@ def _run(
         closures: tuple[Closure, ...] = ()
         for step in range(steps):
             time_s = begin_s + step * STEP_S
+            planned = [_moved(one, model, course, rng) if time_s <= one.from_s < time_s + STEP_S else one
+                       for one in planned]  # fmt: skip
             now = tuple(_closures(planned, model, course, time_s))
             closures = closures if now == closures else now
             for one in planned:
@@ -203,6 +206,19 @@ def _place(model: RoadModel, one: Planned) -> tuple[str, float]:
 
 def _cell(model: RoadModel, one: Planned) -> int:
     return int(np.searchsorted(model.grid.chainage_m, one.at_m, side="right")) - 1
+
+
+def _moved(one: Planned, model: RoadModel, course: Course, rng: np.random.Generator) -> Planned:
+    """Move an incident that seeks a queue into one that stands there by itself, if there is one."""
+    there = [queue for queue in model.queues() if queue.cause is None and queue.length_m > 600.0]
+    if not one.seeks_queue or not there:
+        return one
+    queue = there[int(rng.integers(0, len(there)))]
+    link_m = {link.id: link.chainage_m for link in model.grid.links}
+    head_m, tail_m = (link_m[link] + offset_m for link, offset_m in (queue.head, queue.tail))
+    at_m = float(np.clip(rng.uniform(tail_m + 100.0, head_m - 100.0), END_M, course.length_m - END_M))
+    lanes = frozenset(lane for lane in one.lanes if lane <= course.lanes_at(at_m))
+    return replace(one, at_m=at_m, lanes=lanes)
 
 
 def _lanes_now(one: Planned, time_s: float) -> frozenset[int]:

@@ -1,0 +1,111 @@
+"""How near the tails of queues, now and foretold, come to the true ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.incidents.corridors import Labelled
+from benchmarks.incidents.labels import Queue
+from benchmarks.incidents.match import Tolerances
+from gwanje.calc.arrays import Corridor
+
+Floats = NDArray[np.float64]
+
+AHEAD_S = (300.0, 600.0, 900.0)
+
+
+class Extent(NamedTuple):
+    """A queue that a follower has found at an instant; chainages as in the corridor's layout. [m]"""
+
+    head_m: float
+    tail_m: float
+    predicted_m: tuple[float, float, float]
+    """Tail 5, 10 and 15 minutes later; NaN where there is to be no queue."""
+
+
+Follower = Callable[[Corridor], Iterable[tuple[float, Sequence[Extent]]]]
+
+
+@dataclass
+class Tails:
+    """Errors so far, by source: found less true, positive downstream. [m]"""
+
+    truths: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    errors_m: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    foretold_m: dict[str, tuple[list[float], list[float], list[float]]] = field(
+        default_factory=lambda: defaultdict(lambda: ([], [], []))
+    )
+
+    def add(self, one: Labelled, found: Iterable[tuple[float, Sequence[Extent]]], tolerances: Tolerances) -> None:
+        """Compare the queues of a corridor, as a follower gives them, with the true ones."""
+        at: dict[int, list[Queue]] = defaultdict(list)
+        tail_of: dict[tuple[str, int], float] = {}
+        for queue in one.labels.queues:
+            second = round(queue.time_s)
+            at[second].append(queue)
+            tail_of[queue.id, second] = one.chainage_m(queue.tail_mile)
+        last_m = float(one.corridor.layout.chainage_m[-1])
+        source = one.labels.source
+        for time_s, extents in found:
+            second = round(time_s)
+            for queue in at[second]:
+                head_m, tail_m = one.chainage_m(queue.head_mile), tail_of[queue.id, second]
+                # What spills over the first station has its tail where nobody measures.
+                if tail_m < 0.0 or tail_m > last_m or head_m - tail_m < tolerances.tail_length_m:
+                    continue
+                self.truths[source] += 1
+                match = _of(extents, head_m, tail_m, tolerances.tail_place_m)
+                if match is None:
+                    continue
+                self.errors_m[source].append(match.tail_m - tail_m)
+                for errors, ahead_s, predicted_m in zip(
+                    self.foretold_m[source], AHEAD_S, match.predicted_m, strict=True
+                ):
+                    later_m = tail_of.get((queue.id, second + round(ahead_s)))
+                    if later_m is not None and later_m >= 0.0 and not np.isnan(predicted_m):
+                        errors.append(predicted_m - later_m)
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        """Return the figures of each source and of all."""
+        sources = sorted(self.truths)
+        return {name: self._figures([name]) for name in sources} | ({"all": self._figures(sources)} if sources else {})
+
+    def _figures(self, sources: list[str]) -> dict[str, float]:
+        errors = np.array([error for name in sources for error in self.errors_m[name]])
+        truths = sum(self.truths[name] for name in sources)
+        figures = {"queue_periods": float(truths), "found": len(errors) / max(truths, 1)}
+        figures |= _spread("tail_error", errors)
+        for place, ahead_s in enumerate(AHEAD_S):
+            ahead = np.array([error for name in sources for error in self.foretold_m[name][place]])
+            figures |= _spread(f"tail_error_{ahead_s / 60:.0f}min", ahead)
+        return figures
+
+
+def _spread(name: str, errors_m: Floats) -> dict[str, float]:
+    if not len(errors_m):
+        return {}
+    size = np.abs(errors_m)
+    return {
+        f"{name}_median_m": float(np.median(size)),
+        f"{name}_p90_m": float(np.quantile(size, 0.9)),
+        f"{name}_bias_m": float(np.median(errors_m)),
+    }
+
+
+def _of(extents: Sequence[Extent], head_m: float, tail_m: float, place_m: float) -> Extent | None:
+    """Return the queue that overlaps the true one most, or failing that the one with the nearest head."""
+    best, most = None, 0.0
+    for each in extents:
+        overlap = min(each.head_m, head_m) - max(each.tail_m, tail_m)
+        if overlap > most:
+            best, most = each, overlap
+    if best is not None or not extents:
+        return best
+    near = min(extents, key=lambda each: abs(each.head_m - head_m))
+    return near if abs(near.head_m - head_m) <= place_m else None
