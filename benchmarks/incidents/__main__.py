@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.incidents import sumo, world
 from benchmarks.incidents.corridors import each, names
 from benchmarks.incidents.detectors import detectors
 from benchmarks.incidents.follow import follower
+from benchmarks.incidents.labels import write
 from benchmarks.incidents.match import load_tolerances
 from benchmarks.incidents.score import Score
 from benchmarks.incidents.table import tables
@@ -54,9 +56,6 @@ def _seeds(text: str) -> range:
 
 def make_corpus(args: argparse.Namespace) -> int:
     """Make corridors that are not there yet."""
-    from benchmarks.incidents import sumo, world  # noqa: PLC0415 - the extra for SUMO may be absent
-    from benchmarks.incidents.labels import write  # noqa: PLC0415
-
     args.out.mkdir(parents=True, exist_ok=True)
     make = world.make if args.source == "world" else sumo.make
     with Progress("made", len(args.seeds)) as progress:

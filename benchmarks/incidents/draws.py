@@ -146,13 +146,12 @@ def draw_work_zone(rng: np.random.Generator, course: Course, hours: float) -> Pl
 def draw_patches(rng: np.random.Generator, course: Course, hours: float, kind: Kind) -> list[Patch]:
     """Draw what slows traffic and is no incident here; each kind's figures are own constructions."""
     seconds, length = hours * 3_600.0, course.length_m
-    patches = []
-    for _ in range(int(rng.poisson(hours * length / 25_000.0))):
-        # A wave of the kind that grows out of dense traffic: its head never stands, it travels upstream.
-        patches.append(
-            _patch(rng, "wave", seconds, length, width_m=250.0, pace_mps=-float(rng.uniform(4.2, 5.0)), speed=1.0,
-                   capacity=float(rng.uniform(0.45, 0.8)), ramp_s=240.0, duration_s=float(rng.uniform(300.0, 700.0)))
-        )  # fmt: skip
+    # Waves of the kind that grow out of dense traffic: their heads never stand, they travel upstream.
+    patches = [
+        _patch(rng, "wave", seconds, length, width_m=250.0, pace_mps=-float(rng.uniform(4.2, 5.0)), speed=1.0,
+               capacity=float(rng.uniform(0.45, 0.8)), ramp_s=240.0, duration_s=float(rng.uniform(300.0, 700.0)))
+        for _ in range(int(rng.poisson(hours * length / 25_000.0)))
+    ]  # fmt: skip
     for _ in range(int(rng.poisson(0.4 * hours * length / 20_000.0))):
         # Lorries that overtake each other.
         pace = float(rng.uniform(17.0, 22.0))

@@ -19,19 +19,17 @@ def draw_faults(rng: np.random.Generator, arrays: Arrays) -> list[Fault]:
     """Draw the faults of a corridor."""
     if rng.random() > WITH_FAULTS:
         return []
-    lanes, stations, times = arrays.volume.shape
-    found = []
+    _, stations, times = arrays.volume.shape
+    found: list[Fault] = []
     for _ in range(1 + int(rng.poisson(2.0))):
         station = int(rng.integers(0, stations))
         real = np.flatnonzero(~np.isnan(arrays.volume[:, station]).all(axis=1))
         kind = str(rng.choice(KINDS))
         first = int(rng.integers(0, times - 20))
         last = min(first + int(rng.integers(20, 400)), times - 1)
-        for lane in real.tolist() if kind == "station_silent" else [int(rng.choice(real))]:
-            found.append(
-                Fault(lane=lane, station=station, kind=kind, start_s=float(arrays.time_s[first]),
-                      end_s=float(arrays.time_s[last]))
-            )  # fmt: skip
+        lanes = real.tolist() if kind == "station_silent" else [int(rng.choice(real))]
+        start_s, end_s = float(arrays.time_s[first]), float(arrays.time_s[last])
+        found += [Fault(lane=lane, station=station, kind=kind, start_s=start_s, end_s=end_s) for lane in lanes]
     return found
 
 

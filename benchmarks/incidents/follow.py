@@ -21,8 +21,12 @@ def follower() -> Follower | None:
         for now in follow(corridor):
             extents = now.extents
             columns = (extents.head_m.tolist(), extents.tail_m.tolist(), extents.predicted_tail_m.tolist())
-            yield now.time_s, [
-                Extent(head, tail, (ahead[0], ahead[1], ahead[2])) for head, tail, ahead in zip(*columns, strict=True)
-            ]
+            yield (
+                now.time_s,
+                [
+                    Extent(head, tail, (ahead[0], ahead[1], ahead[2]))
+                    for head, tail, ahead in zip(*columns, strict=True)
+                ],
+            )
 
     return followed

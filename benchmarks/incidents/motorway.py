@@ -236,9 +236,10 @@ def _write_demand(path: Path, road: Motorway, until_s: float) -> None:
     while begin_s < until_s:
         share = float(np.interp(begin_s - 600.0, *road.profile))
         for name, _, part in routes:
+            rate = max(road.lanes * LANE_VEH_H * share * part, 1.0) / 3_600.0
             ET.SubElement(
                 root, "flow", id=f"{name}.{begin_s:g}", route=name, type="traffic", begin=f"{begin_s:g}",
-                end=f"{begin_s + _SLOT_S:g}", period=f"exp({max(road.lanes * LANE_VEH_H * share * part, 1) / 3600:.6f})",
+                end=f"{begin_s + _SLOT_S:g}", period=f"exp({rate:.6f})",
                 departLane="best" if not name.startswith("join") else "first", departSpeed="max",
             )  # fmt: skip
         begin_s += _SLOT_S

@@ -130,7 +130,7 @@ class CorridorDemand(Demand):
 def catalogue(course: Course) -> Catalogue:
     """Return the region of a corridor: links between interchanges and at the lane drop, one station a place."""
     cuts = {0.0: "end", course.length_m: "end"}
-    cuts |= {place: "interchange" for place in course.interchange_m}
+    cuts |= dict.fromkeys(course.interchange_m, "interchange")
     if course.drop_m is not None:
         cuts.setdefault(course.drop_m, "shape")
     places = sorted(cuts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ class Score:
         sizes = sorted({(one.incident.lanes, len(one.incident.lanes_blocked)) for one in self.outcomes})
         for lanes, blocked in sizes:
             groups[f"{blocked} of {lanes} lanes"] = _of_size(lanes, blocked)
-        for low, high in zip(_FLOWS[:-1], _FLOWS[1:], strict=True):
+        for low, high in pairwise(_FLOWS):
             groups[f"{low:.0f}–{high:.0f} veh/h/lane"] = _of_flow(low, high)
         groups["all"] = lambda _: True
         return {name: figures([one for one in self.outcomes if keep(one)]) for name, keep in groups.items()}

@@ -105,7 +105,7 @@ def _simulate(folder: Path, net: Path, road: Motorway, stops: list[Stop], seed: 
         watched=tuple(edge.id for edge in road.edges),
     )  # fmt: skip
     shape = (road.lanes, len(road.station_m), round(hours * 3_600.0 / PERIOD_S))
-    run = _Run(*(np.full(shape, np.nan) for _ in range(3)), queues=[], notes=[])  # type: ignore[misc]
+    run = _Run(np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan), [], [])
     recent: list[tuple[Floats, Floats]] = []
     follower = Follower()
     with SumoChild(begin) as child:
@@ -132,7 +132,7 @@ def _simulate(folder: Path, net: Path, road: Motorway, stops: list[Stop], seed: 
 def _trips(path: Path, road: Motorway) -> list[Trip]:
     """Travel times of vehicles that went the whole way, over the whole way, at most one a minute."""
     found: dict[int, Trip] = {}
-    for element in ET.parse(path).getroot().iter("tripinfo"):  # noqa: S314 - SUMO's own output
+    for element in ET.parse(path).getroot().iter("tripinfo"):
         if not element.get("id", "").startswith("through"):
             continue
         depart, arrive = float(element.get("depart", "nan")), float(element.get("arrival", "nan"))
@@ -154,7 +154,7 @@ def _finish(
     run: _Run,
     trips: list[Trip],
 ) -> tuple[Arrays, Labels]:
-    time_s = road.start_s + (np.arange(run.volume.shape[2]) + 1) * PERIOD_S
+    time_s = road.start_s + np.arange(1.0, run.volume.shape[2] + 1.0) * PERIOD_S
     mile = np.array([road.mile(at) for at in road.station_m.tolist()])
     arrays = Arrays(run.speed_kmh, run.occupancy_pct, run.volume, mile, time_s)
     incidents = [one for stop in stops if (one := _label(stop, road, run)) is not None]
@@ -187,7 +187,7 @@ def _finish(
 def _label(stop: Stop, road: Motorway, run: _Run) -> Incident | None:
     """Label an incident as it came about; None when no vehicle stopped."""
     mine = [note for note in run.notes if note.incident == stop.id]
-    stood = {}
+    stood: dict[int, float] = {}
     for note in mine:
         if note.blocked:
             stood.setdefault(note.lane, note.time_s)
@@ -256,5 +256,3 @@ def _recurrent(road: Motorway, queues: list[Queue], incidents: set[str]) -> list
                     tail_mile=road.mile(min(tail for _, tail in chainage)))
         )  # fmt: skip
     return found
-
-

@@ -21,7 +21,7 @@ AHEAD_S = (300.0, 600.0, 900.0)
 
 
 class Extent(NamedTuple):
-    """A queue that a follower has found at an instant; chainages as in the corridor's layout. [m]"""
+    """A queue that a follower has found at an instant; chainages as in the corridor's layout [m]."""
 
     head_m: float
     tail_m: float
@@ -34,7 +34,7 @@ Follower = Callable[[Corridor], Iterable[tuple[float, Sequence[Extent]]]]
 
 @dataclass
 class Tails:
-    """Errors so far, by source: found less true, positive downstream. [m]"""
+    """Errors so far, by source: found less true, positive downstream [m]."""
 
     truths: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     errors_m: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))

@@ -90,8 +90,7 @@ class Disturbance:
             (self._mood, DRIVER_SIGMA, DRIVER_S),
         ):
             keep = np.exp(-PERIOD_S / memory_s)
-            state *= keep
-            state += sigma * np.sqrt(1.0 - keep**2) * self._rng.standard_normal(len(state))
+            state[:] = keep * state + sigma * np.sqrt(1.0 - keep**2) * self._rng.standard_normal(len(state))
         speed = self._day * (1.0 - np.abs(np.interp(self._middle_m, self._knots, self._mood)))
         capacity = np.ones(len(self._middle_m))
         for inside, breath in zip(self._narrow, self._breath.tolist(), strict=True):
@@ -297,7 +296,7 @@ def _finish(
     missing = np.arange(speed.shape[0])[:, np.newaxis] >= lanes
     for values in (speed, occupancy, volume):
         values[missing] = np.nan
-    time_s = start + (np.arange(volume.shape[2]) + 1) * PERIOD_S
+    time_s = start + np.arange(1.0, volume.shape[2] + 1.0) * PERIOD_S
     mile = np.array([course.mile(at) for at in course.station_m.tolist()])
     arrays = Arrays(speed, occupancy, volume, mile, time_s)
     faults = draw_faults(rng, arrays)
@@ -338,5 +337,3 @@ def _finish(
         interchange_miles=tuple(course.mile(at) for at in course.interchange_m),
         lane_drop_miles=() if course.drop_m is None else (course.mile(course.drop_m),),
     )
-
-

@@ -130,9 +130,7 @@ def _tests(
     fall = np.divide(was - below, was, out=np.zeros_like(difference), where=known & (was > 0))
     holds = relative > thresholds.relative_difference.value
     enters = (
-        holds
-        & (difference > thresholds.occupancy_difference_pct.value)
-        & (fall > thresholds.downstream_fall.value)
+        holds & (difference > thresholds.occupancy_difference_pct.value) & (fall > thresholds.downstream_fall.value)
     )
     return enters, holds, known
 
