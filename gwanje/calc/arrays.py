@@ -68,6 +68,11 @@ class Corridor:
     rising: bool
     how: str
 
+    def miles(self, chainage_m: Floats) -> Floats:
+        """Return the milemarkers of chainages, of any shape; the unit is [mi]."""
+        way = 1.0 if self.rising else -1.0
+        return np.asarray(self.milemarker[0] + way * (chainage_m - self.layout.chainage_m[0]) / M_PER_MILE)
+
 
 def read_array(path: Path) -> ArrayFile:
     """Read a detector array.

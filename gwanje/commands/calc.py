@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-CALCULATIONS: dict[str, str] = {}
+CALCULATIONS: dict[str, str] = {
+    "queues": "heads, tails, growth and predicted tails of queues in a detector array",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
