@@ -21,6 +21,10 @@ Floats = NDArray[np.float64]
 CELL_M = 105.0
 """A step of 3 s at 120 km/h times 1.05."""
 STEP_S = 3.0
+HEADWAY_S = 1.0
+"""Closest that vehicles of a lane come one after the other [s]."""
+BUNCH_SIGMA, BUNCH_S = 0.3, 20.0
+"""Vehicles come in bunches: the rate differs by this much for so long. Own construction. [-, s]"""
 _DISTRICT = "99901"
 _LANE_VEH_H = 1_850.0
 """About what a lane carries with lorries among the cars; the measure of demand."""
@@ -106,9 +110,20 @@ def draw_profile(rng: np.random.Generator, hours: float, low: float, high: float
 class CorridorDemand(Demand):
     """Trips along one road: from its start and the on-ramps to the off-ramps and its end."""
 
+    _profile: tuple[Floats, Floats]
+    _rng: np.random.Generator | None
+    _slots: NDArray[np.int64]
+    _bunch: Floats
+
     @classmethod
-    def build(cls, course: Course, profile: tuple[Floats, Floats]) -> CorridorDemand:
-        """Return the demand of a corridor; zones are its nodes in the order of travel."""
+    def build(
+        cls, course: Course, profile: tuple[Floats, Floats], rng: np.random.Generator | None = None
+    ) -> CorridorDemand:
+        """Return the demand of a corridor; zones are its nodes in the order of travel.
+
+        With a source of noise every call of `at` draws how many really come in a step: binomial, as many as fit at the
+        least headway, so nearly Poisson in thin traffic and steadier in dense.
+        """
         n_zone = len(course.interchange_m) + 2
         trips = np.zeros((n_zone, n_zone))
         for origin in range(n_zone - 1):
@@ -118,13 +133,26 @@ class CorridorDemand(Demand):
                 ahead -= trips[origin, place]
             trips[origin, n_zone - 1] = ahead
         self = cls(trips * course.lanes * _LANE_VEH_H / 3_600.0, np.zeros((n_zone, n_zone)))
-        object.__setattr__(self, "_profile", profile)
+        slots = np.append(
+            np.round(course.lanes * STEP_S / HEADWAY_S), np.full(n_zone - 1, np.round(STEP_S / HEADWAY_S))
+        )
+        for name, value in (("_profile", profile), ("_rng", rng), ("_slots", slots.astype(np.int64))):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_bunch", np.zeros(n_zone))
         return self
 
     def at(self, time_of_day_s: float, working_day: bool = True) -> Floats:  # noqa: ARG002 - the same every day
         """Return trips at a time of the run, shape (zone, commodity) [veh/s]."""
-        time_s, share = self._profile  # type: ignore[attr-defined]
-        return np.asarray(self.peak_veh_s * np.interp(time_of_day_s, time_s, share))
+        time_s, share = self._profile
+        trips = self.peak_veh_s * np.interp(time_of_day_s, time_s, share)
+        if self._rng is not None:
+            keep = np.exp(-STEP_S / BUNCH_S)
+            draw = self._rng.standard_normal(len(trips))
+            self._bunch[:] = keep * self._bunch + BUNCH_SIGMA * np.sqrt(1.0 - keep**2) * draw
+            part = trips.sum(axis=1) * (1.0 + self._bunch) * STEP_S / self._slots
+            came = self._rng.binomial(self._slots, np.clip(part, 0.0, 1.0)) / STEP_S
+            trips *= (came / np.maximum(trips.sum(axis=1), 1e-12))[:, np.newaxis]
+        return np.asarray(trips)
 
 
 def catalogue(course: Course) -> Catalogue:

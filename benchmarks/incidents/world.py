@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.incidents.counts import ConservedCounts
 from benchmarks.incidents.draws import (
     END_M,
     SHOULDER_LEFT,
@@ -140,12 +142,15 @@ def _run(
     patches: list[Patch],
 ) -> tuple[Arrays, Labels]:
     region = catalogue(course)
-    model = RoadModel(build_plan(region, CorridorDemand.build(course, profile)), 1.0, seed, 0.0, 0.0, True)
+    model = RoadModel(
+        build_plan(region, CorridorDemand.build(course, profile, rng.spawn(1)[0])), 1.0, seed, 0.0, 0.0, True
+    )
     grid = model.grid
     stations = place_stations(region.vds, grid, rng)
     everyone = np.arange(len(region.vds))
     disturbance = Disturbance(rng, model, course, patches)
-    noise = Noise(*rng.spawn(3))
+    counts = cast("np.random.Generator", ConservedCounts(rng.spawn(1)[0], len(everyone)))
+    noise = Noise(counts, *rng.spawn(2))
     start = float(rng.integers(0, 2_400)) * PERIOD_S
     link_start_m = {link.id: link.chainage_m for link in grid.links}
     model.state.time_s = -WARM_UP_S
@@ -157,7 +162,6 @@ def _run(
         begin_s = period * PERIOD_S
         queued_m = sum(queue.length_m for queue in model.queues())
         kept = round(1.0 - DIVERT_SHARE * min(queued_m / DIVERT_M, 1.0), 2)
-        surges = (DemandSurge(kept, begin_s, begin_s + PERIOD_S),)
         conditions = disturbance.at(begin_s, list(_shoulder(planned, model, begin_s)))
         closures: tuple[Closure, ...] = ()
         for step in range(steps):
@@ -169,6 +173,8 @@ def _run(
             for one in planned:
                 if time_s <= one.from_s < time_s + STEP_S and one.label != "work_zone":
                     seen.incidents[one.id] = _label(one, model, course, passed, start)
+            # Another surge each step: so that the model asks each step how many come.
+            surges = (DemandSurge(kept, time_s, time_s + STEP_S),)
             model.step(STEP_S, time_s, closures=closures, conditions=conditions, surges=surges)
             passed.append(model.state.outflow_veh_s)
             del passed[: -round(FLOW_S / STEP_S)]
