@@ -11,22 +11,24 @@ WITH_FAULTS = 0.45
 """Share of corridors that have any."""
 LOST = 0.003
 """Share of samples that are lost on the way."""
+SHORTEST = 20
+"""Periods that a fault lasts at least."""
 ROUNDED = 0.5
 """Share of corridors whose values are whole numbers, as those of the radar in the I-24 file."""
 
 
 def draw_faults(rng: np.random.Generator, arrays: Arrays) -> list[Fault]:
     """Draw the faults of a corridor."""
-    if rng.random() > WITH_FAULTS:
-        return []
     _, stations, times = arrays.volume.shape
+    if rng.random() > WITH_FAULTS or times <= SHORTEST:
+        return []
     found: list[Fault] = []
     for _ in range(1 + int(rng.poisson(2.0))):
         station = int(rng.integers(0, stations))
         real = np.flatnonzero(~np.isnan(arrays.volume[:, station]).all(axis=1))
         kind = str(rng.choice(KINDS))
-        first = int(rng.integers(0, times - 20))
-        last = min(first + int(rng.integers(20, 400)), times - 1)
+        first = int(rng.integers(0, times - SHORTEST))
+        last = min(first + int(rng.integers(SHORTEST, 400)), times - 1)
         lanes = real.tolist() if kind == "station_silent" else [int(rng.choice(real))]
         start_s, end_s = float(arrays.time_s[first]), float(arrays.time_s[last])
         found += [Fault(lane=lane, station=station, kind=kind, start_s=start_s, end_s=end_s) for lane in lanes]
