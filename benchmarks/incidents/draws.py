@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.incidents.labels import WORK
 from benchmarks.incidents.road import Course
 from simulators.world.happenings import ClosureCause
 
@@ -129,7 +130,7 @@ def draw_work_zone(rng: np.random.Generator, course: Course, hours: float) -> Pl
     at_m = float(rng.uniform(END_M, course.length_m - END_M - 1_000.0))
     lanes = course.lanes_at(at_m)
     return Planned(
-        id="work-0",
+        id=f"{WORK}0",
         cause="work_zone",
         label="work_zone",
         at_m=at_m,

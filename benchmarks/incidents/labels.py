@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 M_PER_MILE = 1_609.344
 KMH_PER_MPH = 1.609344
+WORK = "work-"
+"""Identifiers of planned work begin so, as causes of queues."""
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

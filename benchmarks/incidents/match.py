@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.incidents.corridors import Labelled
 from benchmarks.incidents.detectors import COUNTS, Alarm
-from benchmarks.incidents.labels import Incident, Queue, Slowing
+from benchmarks.incidents.labels import WORK, Incident, Queue, Slowing
 from config.numbers import Number, NumberError
 
 _FILE = Path(__file__).parent / "tolerances.toml"
@@ -95,7 +95,7 @@ def match(one: Labelled, alarms: Iterable[Alarm], tolerances: Tolerances) -> Mat
             first[of.id] = alarm
         elif of is not None or spans.in_queue_of_incident(alarm):
             duplicates += 1
-        elif spans.at(alarm, "work_zone"):
+        elif spans.at(alarm, "work_zone") or spans.in_queue_of_work(alarm):
             work += 1
         else:
             false.append(
@@ -143,8 +143,23 @@ class _Spans:
         return min(near)[2] if near else None
 
     def in_queue_of_incident(self, alarm: Alarm) -> bool:
-        """Whether an alarm is in a queue that an incident has left."""
-        return any(queue.cause in self._known and self._inside(alarm, queue) for queue in self._one.labels.queues)
+        """Whether an alarm is in a queue of an incident, also of one that is over or stands on the shoulder."""
+        return any(
+            (queue.cause in self._known or self._heads_at_incident(queue)) and self._inside(alarm, queue)
+            for queue in self._one.labels.queues
+        )
+
+    def in_queue_of_work(self, alarm: Alarm) -> bool:
+        """Whether an alarm is in the queue before planned work."""
+        return any(queue.cause.startswith(WORK) and self._inside(alarm, queue) for queue in self._one.labels.queues)
+
+    def _heads_at_incident(self, queue: Queue) -> bool:
+        head_m = self._one.chainage_m(queue.head_mile)
+        return any(
+            incident.onset_s <= queue.time_s <= incident.end_s + self._tolerances.late_s
+            and abs(self._one.chainage_m(incident.milemarker) - head_m) <= self._tolerances.place_m
+            for incident in self._one.labels.incidents
+        )
 
     def _inside(self, alarm: Alarm, queue: Queue) -> bool:
         if abs(queue.time_s - alarm.detected_s) > self._tolerances.queue_time_s:

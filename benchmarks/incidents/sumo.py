@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.incidents.counts import DOUBLE, MISSED
 from benchmarks.incidents.draws import Kind
 from benchmarks.incidents.faulty import draw_faults, make_faulty
 from benchmarks.incidents.labels import Arrays, Fault, Incident, Labels, Queue, Slowing, Trip
@@ -30,6 +31,11 @@ LOOKS = 6
 """Speeds and densities of the true queues are means over so many looks."""
 WARM_UP_S = 600.0
 NEAR_M = 800.0
+LOOP_M = 2.0
+"""Length of a loop, which SUMO's are lines without [m]."""
+SPEED_ERROR = 0.10
+"""Error of a single vehicle's speed: with it lanes scatter over half a minute nearly as in the I-24 file (5.7 km/h in
+free traffic, SUMO alone 2.7). [-]"""
 LANE_LEFT_VEH_H = 1_500.0
 """What an open lane carries beside a stopped vehicle, about; for `Incident.demand_over_left` only."""
 
@@ -156,7 +162,7 @@ def _finish(
 ) -> tuple[Arrays, Labels]:
     time_s = road.start_s + np.arange(1.0, run.volume.shape[2] + 1.0) * PERIOD_S
     mile = np.array([road.mile(at) for at in road.station_m.tolist()])
-    arrays = Arrays(run.speed_kmh, run.occupancy_pct, run.volume, mile, time_s)
+    arrays = _measured(rng, run, mile, time_s)
     incidents = [one for stop in stops if (one := _label(stop, road, run)) is not None]
     faults: list[Fault] = draw_faults(rng, arrays)
     arrays = make_faulty(rng, arrays, faults)
@@ -181,6 +187,23 @@ def _finish(
         trip_to_mile=road.mile(road.length_m),
         interchange_miles=tuple(road.mile(at) for at in road.merge_m),
         lane_drop_miles=() if road.drop_m is None else (road.mile(road.drop_m),),
+    )
+
+
+def _measured(rng: np.random.Generator, run: _Run, mile: Floats, time_s: Floats) -> Arrays:
+    """Return what real loops would have made of what SUMO's lines without length or error measured."""
+    moving = run.volume > 0
+    count = np.where(moving, run.volume, 0.0).astype(np.int64)
+    over_s = np.divide(3.6 * LOOP_M, run.speed_kmh, out=np.zeros(count.shape), where=moving & (run.speed_kmh > 0))
+    occupancy = np.minimum(run.occupancy_pct + 100.0 * count * over_s / PERIOD_S, 100.0)
+    error = SPEED_ERROR / np.sqrt(np.maximum(count, 1)) * rng.standard_normal(count.shape)
+    counted = count - rng.binomial(count, MISSED) + rng.binomial(count, DOUBLE)
+    return Arrays(
+        np.where(counted > 0, np.maximum(run.speed_kmh * (1.0 + error), 0.5), np.nan),
+        occupancy,
+        np.where(np.isnan(run.volume), np.nan, counted.astype(np.float64)),
+        mile,
+        time_s,
     )
 
 
