@@ -234,7 +234,7 @@ def _lanes_now(one: Planned, time_s: float) -> frozenset[int]:
 
 def _closures(planned: list[Planned], model: RoadModel, course: Course, time_s: float) -> Iterator[Closure]:
     for one in planned:
-        # The label is at the middle of the step in which the lanes close.
+        # The labelled onset lies within the first step in which the lanes are closed.
         if one.from_s - STEP_S < time_s < one.until_s and one.lanes:
             link, offset_m = _place(model, one)
             yield Closure(
