@@ -11,13 +11,14 @@ import msgspec
 
 from benchmarks.incidents import sumo, world
 from benchmarks.incidents.corridors import each, names
-from benchmarks.incidents.detectors import detectors
+from benchmarks.incidents.detectors import COUNTS, detectors
 from benchmarks.incidents.follow import follower
 from benchmarks.incidents.labels import write
 from benchmarks.incidents.match import load_tolerances
 from benchmarks.incidents.score import Score
 from benchmarks.incidents.table import tables
 from benchmarks.incidents.tails import Tails
+from gwanje.calc.arrays import add_direction, corridor_of, read_array
 from gwanje.errors import CommandError
 from gwanje.progress import Progress
 
@@ -43,6 +44,11 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument("--no-tails", action="store_true", help="leave out the tails of queues")
     score.add_argument("--json", action="store_true", help="figures, and what was missed or false, as JSON")
     score.set_defaults(run=score_corpus)
+    field = commands.add_parser("field", help="run detectors on an array without labels, such as field data")
+    field.add_argument("input", type=Path, metavar="IN.npz")
+    field.add_argument("--speed-limit", type=float, default=110.0, metavar="KMH", help="of the road, 110 without it")
+    add_direction(field)
+    field.set_defaults(run=run_on_field)
     return top
 
 
@@ -89,6 +95,24 @@ def score_corpus(args: argparse.Namespace) -> int:
         print(msgspec.json.encode(report | {"tails": tails.figures(), "spacing": args.spacing}).decode())
     else:
         print("\n".join(tables(scores, tails.figures())))
+    return 0
+
+
+def run_on_field(args: argparse.Namespace) -> int:
+    """Print how many alarms detectors raise on an array, and where and when as JSON lines."""
+    corridor = corridor_of(read_array(args.input), args.direction, args.speed_limit)
+    hours = float(corridor.time_s[-1] - corridor.time_s[0]) / 3_600.0
+    days_100_km = hours * float(corridor.layout.chainage_m[-1]) / 1_000.0 / 2_400.0
+    for name, detector in detectors().items():
+        alarms = sorted(
+            (one for one in detector(corridor) if one.kind == COUNTS), key=lambda one: (one.detected_s, one.chainage_m)
+        )
+        for one in alarms:
+            line = {"detector": name, "detected_s": one.detected_s, "chainage_m": round(one.chainage_m)}
+            print(msgspec.json.encode(line).decode())
+        total: dict[str, object] = {"detector": name, "alarms": len(alarms), "hours": round(hours, 2)}
+        rate = round(len(alarms) / days_100_km, 2) if days_100_km > 0 else None
+        print(msgspec.json.encode(total | {"per_day_100_km": rate}).decode())
     return 0
 
 

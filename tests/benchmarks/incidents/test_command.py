@@ -27,6 +27,15 @@ def test_an_empty_folder_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "expected test_*.npz with labels" in capsys.readouterr().err
 
 
+def test_an_array_without_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    corridor(tmp_path, labels())
+    assert main(["field", str(tmp_path / "test_one.npz"), "--direction", "rising"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    total = {line["detector"]: line for line in lines if "alarms" in line}
+    assert total["california7"]["alarms"] == 0
+    assert total["california7"]["per_day_100_km"] == 0.0
+
+
 def test_seeds_are_a_range(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         main(["make", "--out", str(tmp_path), "--seeds", "one-two"])
