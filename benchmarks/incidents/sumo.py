@@ -131,7 +131,9 @@ def _simulate(folder: Path, net: Path, road: Motorway, stops: list[Stop], seed: 
             vehicles = np.mean([one for one, _ in recent], axis=0)
             speeds = np.mean([one for _, one in recent], axis=0)
             for name, queue in follower.follow(stretches.congested(vehicles, speeds)):
-                run.queues.append((time_s - WARM_UP_S, name, queue.head_m, queue.tail_m))
+                # The mean of a minute says what was so half a minute before.
+                middle_s = time_s - LOOKS * LOOK_S / 2.0
+                run.queues.append((middle_s - WARM_UP_S, name, queue.head_m, queue.tail_m))
     return run
 
 
