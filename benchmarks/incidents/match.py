@@ -26,6 +26,7 @@ class Tolerances:
     queue_time_s: float
     tail_length_m: float
     tail_place_m: float
+    tail_bridge_m: float
 
 
 def load_tolerances() -> Tolerances:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.incidents.corridors import Labelled
-from benchmarks.incidents.labels import Queue
 from benchmarks.incidents.match import Tolerances
 from gwanje.calc.arrays import Corridor
 
@@ -29,6 +28,7 @@ class Extent(NamedTuple):
     """Tail 5, 10 and 15 minutes later; NaN where there is to be no queue."""
 
 
+_Pair = tuple[float, float]
 Follower = Callable[[Corridor], Iterable[tuple[float, Sequence[Extent]]]]
 
 
@@ -38,24 +38,21 @@ class Tails:
 
     truths: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     errors_m: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    foretold_m: dict[str, tuple[list[float], list[float], list[float]]] = field(
+    foretold_m: dict[str, tuple[list[_Pair], list[_Pair], list[_Pair]]] = field(
         default_factory=lambda: defaultdict(lambda: ([], [], []))
     )
+    """And those of a tail that would stay where it is."""
 
     def add(self, one: Labelled, found: Iterable[tuple[float, Sequence[Extent]]], tolerances: Tolerances) -> None:
         """Compare the queues of a corridor, as a follower gives them, with the true ones."""
-        at: dict[int, list[Queue]] = defaultdict(list)
-        tail_of: dict[tuple[str, int], float] = {}
-        for queue in one.labels.queues:
-            second = round(queue.time_s)
-            at[second].append(queue)
-            tail_of[queue.id, second] = one.chainage_m(queue.tail_mile)
+        at = _true_queues(one, tolerances.tail_bridge_m)
+        tail_of = {(queue.id, second): queue.tail_m for second, queues in at.items() for queue in queues}
         last_m = float(one.corridor.layout.chainage_m[-1])
         source = one.labels.source
         for time_s, extents in found:
             second = round(time_s)
-            for queue in at[second]:
-                head_m, tail_m = one.chainage_m(queue.head_mile), tail_of[queue.id, second]
+            for queue in at.get(second, ()):
+                head_m, tail_m = queue.head_m, queue.tail_m
                 # What spills over the first station has its tail where nobody measures.
                 if tail_m < 0.0 or tail_m > last_m or head_m - tail_m < tolerances.tail_length_m:
                     continue
@@ -69,7 +66,7 @@ class Tails:
                 ):
                     later_m = tail_of.get((queue.id, second + round(ahead_s)))
                     if later_m is not None and later_m >= 0.0 and not np.isnan(predicted_m):
-                        errors.append(predicted_m - later_m)
+                        errors.append((predicted_m - later_m, match.tail_m - later_m))
 
     def figures(self) -> dict[str, dict[str, float]]:
         """Return the figures of each source and of all."""
@@ -82,9 +79,38 @@ class Tails:
         figures = {"queue_periods": float(truths), "found": len(errors) / max(truths, 1)}
         figures |= _spread("tail_error", errors)
         for place, ahead_s in enumerate(AHEAD_S):
-            ahead = np.array([error for name in sources for error in self.foretold_m[name][place]])
+            pairs = [error for name in sources for error in self.foretold_m[name][place]]
+            ahead, still = np.array(pairs).reshape(-1, 2).T
             figures |= _spread(f"tail_error_{ahead_s / 60:.0f}min", ahead)
+            if len(still):
+                figures[f"tail_if_still_{ahead_s / 60:.0f}min_median_m"] = float(np.median(np.abs(still)))
         return figures
+
+
+class _True(NamedTuple):
+    """A true queue at an instant; chainages as in the corridor's layout [m]."""
+
+    tail_m: float
+    head_m: float
+    id: str
+
+
+def _true_queues(one: Labelled, bridge_m: float) -> dict[int, list[_True]]:
+    """Return the true queues by second, those joined between which traffic flows for a short way only."""
+    at: dict[int, list[_True]] = defaultdict(list)
+    for queue in one.labels.queues:
+        tail_m, head_m = one.chainage_m(queue.tail_mile), one.chainage_m(queue.head_mile)
+        at[round(queue.time_s)].append(_True(tail_m, head_m, queue.id))
+    for second, queues in at.items():
+        joined: list[_True] = []
+        for queue in sorted(queues):
+            if joined and queue.tail_m - joined[-1].head_m <= bridge_m:
+                # The name of the part upstream: its tail is the tail.
+                joined[-1] = joined[-1]._replace(head_m=max(joined[-1].head_m, queue.head_m))
+            else:
+                joined.append(queue)
+        at[second] = joined
+    return at
 
 
 def _spread(name: str, errors_m: Floats) -> dict[str, float]:

@@ -37,6 +37,7 @@ def test_errors_of_tails_now_and_later(tmp_path: Path) -> None:
     assert figures["tail_error_median_m"] == pytest.approx(120.0)
     assert figures["tail_error_bias_m"] == pytest.approx(120.0)
     assert figures["tail_error_5min_median_m"] == pytest.approx(50.0)
+    assert figures["tail_if_still_5min_median_m"] == pytest.approx(MILE + 120.0)
     assert "tail_error_10min_median_m" not in figures
     assert tails.figures()["all"] == figures
 
