@@ -103,12 +103,12 @@ def _true_queues(one: Labelled, bridge_m: float) -> dict[int, list[_True]]:
         at[round(queue.time_s)].append(_True(tail_m, head_m, queue.id))
     for second, queues in at.items():
         joined: list[_True] = []
-        for queue in sorted(queues):
-            if joined and queue.tail_m - joined[-1].head_m <= bridge_m:
+        for part in sorted(queues):
+            if joined and part.tail_m - joined[-1].head_m <= bridge_m:
                 # The name of the part upstream: its tail is the tail.
-                joined[-1] = joined[-1]._replace(head_m=max(joined[-1].head_m, queue.head_m))
+                joined[-1] = joined[-1]._replace(head_m=max(joined[-1].head_m, part.head_m))
             else:
-                joined.append(queue)
+                joined.append(part)
         at[second] = joined
     return at
 
