@@ -6,6 +6,7 @@ import argparse
 from importlib import import_module
 
 CALCULATIONS: dict[str, str] = {
+    "incidents": "alarms on a detector array, as a live system would have raised them",
     "queues": "heads, tails, growth and predicted tails of queues in a detector array",
 }
 
