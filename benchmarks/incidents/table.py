@@ -8,10 +8,10 @@ from benchmarks.incidents.score import Score
 
 _NONE = "–"
 _COLUMNS = (
-    ("found 발견", "rate", "{:.1%}"),
-    ("median 중앙 [s]", "delay_median_s", "{:.0f}"),
-    ("95 % [s]", "delay_p95_s", "{:.0f}"),
-    ("place 위치 [m]", "place_error_median_m", "{:.0f}"),
+    ("found", "rate", "{:.1%}"),
+    ("median s", "delay_median_s", "{:.0f}"),
+    ("p95 s", "delay_p95_s", "{:.0f}"),
+    ("place m", "place_error_median_m", "{:.0f}"),
 )
 
 
@@ -19,7 +19,10 @@ def tables(scores: Mapping[str, Score], tails: Mapping[str, Mapping[str, float]]
     """Return detection and false alarms of detectors side by side, then the tails of queues."""
     rows = {name: score.rows() for name, score in scores.items()}
     first = next(iter(rows.values()))
-    cells = [["", "n", *(f"{name}: {label}" for name in scores for label, _, _ in _COLUMNS)]]
+    cells = [
+        ["", "", *(text for name in scores for text in (name, *[""] * (len(_COLUMNS) - 1)))],
+        ["", "n", *(label for _ in scores for label, _, _ in _COLUMNS)],
+    ]
     for group, figures in first.items():
         if not figures["incidents"]:
             continue
@@ -27,7 +30,12 @@ def tables(scores: Mapping[str, Score], tails: Mapping[str, Mapping[str, float]]
             [group, f"{figures['incidents']:.0f}"]
             + [_cell(rows[name][group], key, form) for name in scores for _, key, form in _COLUMNS]
         )
-    lines = ["Incidents 돌발상황", *_aligned(cells), "", "False alarms 오경보"]
+    lines = [
+        "Incidents: found, time to detect, place 돌발상황: 발견, 검지 시간, 위치",
+        *_aligned(cells),
+        "",
+        "False alarms 오경보",
+    ]
     alarms = {name: score.alarms() for name, score in scores.items()}
     keys = list(dict.fromkeys(key for each in alarms.values() for key in each if key != "false_by_reason"))
     reasons = list(dict.fromkeys(reason for each in alarms.values() for reason in each["false_by_reason"]))
