@@ -18,6 +18,8 @@ from benchmarks.incidents.match import FalseAlarm, Outcome, Tolerances, match
 HEAVY_VEH_H_LANE = 800.0
 """The issue asks for incidents in traffic above this."""
 _FLOWS = (0.0, 400.0, 800.0, 1_200.0, 1_600.0, np.inf)
+_LOADS = (0.0, 1.0, 1.3, 2.0, np.inf)
+"""Steps of `Incident.demand_over_left`: below 1 no queue grows, just above it hardly one."""
 _DAY_100_KM = 24.0 * 100.0
 
 
@@ -54,10 +56,11 @@ class Score:
         """Return the figures by group of incidents; the first is the one that the issue asks for."""
         groups: dict[str, Callable[[Outcome], bool]] = {
             "asked": lambda one: asked(one.incident),
-            "asked, growing a queue": lambda one: asked(one.incident) and one.incident.demand_over_left > 1.0,
             "asked, not in a queue": lambda one: asked(one.incident) and not one.incident.in_queue,
             "asked, in a queue": lambda one: asked(one.incident) and one.incident.in_queue,
         }
+        for low, high in pairwise(_LOADS):
+            groups[f"asked, flow over capacity left {low:g}–{high:g}"] = _of_load(low, high)
         for source in sorted(self.km_h):
             groups[f"asked, {source}"] = _of_source(source)
         sizes = sorted({(one.incident.lanes, len(one.incident.lanes_blocked)) for one in self.outcomes})
@@ -125,6 +128,10 @@ def figures(outcomes: Iterable[Outcome]) -> dict[str, float]:
 
 def _of_source(source: str) -> Callable[[Outcome], bool]:
     return lambda one: asked(one.incident) and one.source == source
+
+
+def _of_load(low: float, high: float) -> Callable[[Outcome], bool]:
+    return lambda one: asked(one.incident) and low <= one.incident.demand_over_left < high
 
 
 def _of_size(lanes: int, blocked: int) -> Callable[[Outcome], bool]:
