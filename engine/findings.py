@@ -25,6 +25,7 @@ class Rule(enum.StrEnum):
 
     CONGESTION = "traffic.congestion"
     CAMERA_EVENT = "traffic.camera_event"
+    ROAD_WEATHER = "traffic.road_weather"
     SLOPE_LEVEL = "slope.level"
     FIRE_POSITION = "fire.position"
     FIRE_BEARING = "fire.bearing"

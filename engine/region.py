@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,31 @@ class TowerTable(PointTable):
 
 
 @dataclass(frozen=True)
+class WeatherTable(PointTable):
+    """Weather stations, and the road that each stands beside.
+
+    Attributes
+    ----------
+    road : tuple of str
+        Empty beside all roads: then the station says nothing of a road's surface, fog or wind.
+    road_deg : ndarray, shape (n_device,), float64
+        Which way the road runs there, clockwise from true north. NaN beside all roads. [deg]
+    speed_limit_kmh : ndarray, shape (n_device,), float64
+        Of the road. NaN beside all roads. [km/h]
+    """
+
+    road: tuple[str, ...]
+    road_deg: Floats
+    speed_limit_kmh: Floats
+
+    @classmethod
+    def none(cls) -> WeatherTable:
+        """Return a table of no stations."""
+        nothing = np.empty(0)
+        return cls((), nothing, nothing, (), nothing, nothing)
+
+
+@dataclass(frozen=True)
 class Region:
     """All devices of a region, and how often each should speak.
 
@@ -57,8 +82,16 @@ class Region:
     slopes: PointTable
     towers: TowerTable
     period_s: Floats
+    weather: WeatherTable = field(default_factory=WeatherTable.none)
 
     @property
     def n_device(self) -> int:
         """Number of devices of all kinds."""
         return len(self.period_s)
+
+    @property
+    def weather_devices(self) -> slice:
+        """Where the weather stations are in the dense index: behind stations, cameras, slopes and towers."""
+        before = (self.stations.ids, self.cameras.ids, self.slopes.ids, self.towers.ids)
+        start = sum(len(ids) for ids in before)
+        return slice(start, start + len(self.weather.ids))

@@ -14,6 +14,8 @@ from engine.thresholds import Thresholds
 from engine.traffic.cameras import CameraTrack, follow_camera_events
 from engine.traffic.queues import Queue, follow_queues
 from engine.traffic.stations import StationState, update_stations
+from engine.traffic.weather.state import RoadWeatherState
+from engine.traffic.weather.warnings import update_road_weather
 from sensors.columns import Batch
 
 
@@ -27,6 +29,7 @@ class EngineState:
     cameras: tuple[CameraTrack, ...]
     slopes: SlopeState
     fire: FireState
+    road_weather: RoadWeatherState
 
     @classmethod
     def initial(cls, region: Region) -> EngineState:
@@ -38,13 +41,20 @@ class EngineState:
             cameras=(),
             slopes=SlopeState.initial(len(region.slopes.ids)),
             fire=FireState(),
+            road_weather=RoadWeatherState.initial(len(region.weather.ids)),
         )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Everything that the engine holds to be so now, in its latest wording."""
         cameras = (track.finding for track in self.cameras if track.finding is not None)
-        known = (*(queue.finding for queue in self.queues), *cameras, *self.slopes.findings, *self.fire.findings)
+        known = (
+            *(queue.finding for queue in self.queues),
+            *cameras,
+            *self.road_weather.findings,
+            *self.slopes.findings,
+            *self.fire.findings,
+        )
         return tuple(finding for finding in known if finding.active)
 
 
@@ -100,7 +110,16 @@ def step(state: EngineState, batch: Batch, now_ns: int, region: Region, threshol
     )
     slopes, said_slopes = update_slopes(state.slopes, batch.slope, now_ns, region.slopes, thresholds.slope, again)
     fire, said_fire = update_fires(state.fire, batch.bearings, now_ns, region.towers, thresholds.fire, again)
+    road_weather, said_weather = update_road_weather(
+        state.road_weather,
+        batch.weather,
+        freshness.state[region.weather_devices] != Freshness.UNKNOWN,
+        now_ns,
+        region.weather,
+        thresholds.road_weather,
+        again,
+    )
     return Step(
-        EngineState(freshness, stations, queues, cameras, slopes, fire),
-        (*said_queues, *said_cameras, *said_slopes, *said_fire),
+        EngineState(freshness, stations, queues, cameras, slopes, fire, road_weather),
+        (*said_queues, *said_cameras, *said_weather, *said_slopes, *said_fire),
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from engine.traffic.weather.thresholds import RoadWeatherThresholds
 
 
 class Sourced(NamedTuple):
@@ -99,5 +102,6 @@ class Thresholds:
     slope: SlopeThresholds
     fire: FireThresholds
     freshness: FreshnessThresholds
+    road_weather: RoadWeatherThresholds
     report_every_s: Sourced
     """A finding that goes on is said again so often, with its newest numbers."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from alerts.gazetteer import Gazetteer
+from config.catalogue.beside import nearest_links
 from config.catalogue.model import DEVICE_KINDS, Catalogue, Device, DeviceKind
-from engine.region import PointTable, Region, StationTable, TowerTable
+from engine.region import PointTable, Region, StationTable, TowerTable, WeatherTable
 
 PERIOD_S: dict[DeviceKind, float] = {
     "vds": 30.0,
@@ -55,6 +56,22 @@ def engine_region(catalogue: Catalogue, gazetteer: Gazetteer) -> Region:
         slopes=_points(catalogue.slope),
         towers=towers,
         period_s=np.array(periods, dtype=np.float64),
+        weather=_weather(catalogue),
+    )
+
+
+def _weather(catalogue: Catalogue) -> WeatherTable:
+    lon, lat = _positions(catalogue.weather)
+    places = nearest_links(catalogue, [station.position for station in catalogue.weather])
+    return WeatherTable(
+        ids=tuple(station.id for station in catalogue.weather),
+        lon_deg=lon,
+        lat_deg=lat,
+        road=tuple("" if place is None else place.link.road for place in places),
+        road_deg=np.array([np.nan if place is None else place.azimuth_deg for place in places], dtype=np.float64),
+        speed_limit_kmh=np.array(
+            [np.nan if place is None else place.link.speed_limit_kmh for place in places], dtype=np.float64
+        ),
     )
 
 

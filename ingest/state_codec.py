@@ -49,7 +49,7 @@ def decode_memory(data: bytes, region: Region) -> Memory:
     except (msgspec.MsgspecError, ValueError, TypeError) as exc:
         raise MemoryFormatError(f"memory: expected one of this version of the engine, was not ({exc})") from None
     fresh = EngineState.initial(region)
-    for name in ("freshness", "stations", "slopes"):
+    for name in ("freshness", "stations", "slopes", "road_weather"):
         wanted, found = _shapes(getattr(fresh, name)), _shapes(getattr(memory.state, name))
         if wanted != found:
             raise MemoryFormatError(f"memory: expected {name} of this region's devices, was of others")

@@ -15,6 +15,7 @@ from engine.thresholds import (
     Thresholds,
     TrafficThresholds,
 )
+from engine.traffic.weather.thresholds import RoadWeatherThresholds
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
         slope=load_group(SlopeThresholds, "slope", folder),
         fire=load_group(FireThresholds, "fire", folder),
         freshness=load_group(FreshnessThresholds, "freshness", folder),
+        road_weather=load_group(RoadWeatherThresholds, "traffic_weather", folder),
         report_every_s=Sourced(again.value, again.source),
     )
 

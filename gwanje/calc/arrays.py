@@ -51,6 +51,8 @@ class ArrayFile:
     milemarker: Floats
     time_s: Floats
     period_s: float
+    shape: tuple[int, ...]
+    """Of the speeds in the file: (lane, station, time), or (station, time) where it has no lanes."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def read_array(path: Path) -> ArrayFile:
         milemarker=milemarker,
         time_s=time_s,
         period_s=float(np.median(np.diff(time_s))),
+        shape=tuple(arrays[next(name for name in _NAMES["speed"] if name in arrays)].shape),
     )
 
 
@@ -130,7 +133,7 @@ def add_direction(parser: argparse.ArgumentParser) -> None:
 
 
 def corridor_of(array: ArrayFile, direction: str, speed_limit_kmh: float) -> Corridor:
-    """Put an array in the order of travel.
+    """Put an array in the order of travel; what is negative or not finite was not measured.
 
     Parameters
     ----------
@@ -141,7 +144,7 @@ def corridor_of(array: ArrayFile, direction: str, speed_limit_kmh: float) -> Cor
         Of the whole road. [km/h]
     """
     speed, occupancy, volume = (
-        np.ascontiguousarray(lanes.transpose(2, 1, 0))
+        np.ascontiguousarray(np.where(np.isfinite(lanes) & (lanes >= 0), lanes, np.nan).transpose(2, 1, 0))
         for lanes in (array.speed_mph * KMH_PER_MPH, array.occupancy_pct, array.volume)
     )
     position_m = array.milemarker * M_PER_MILE

@@ -46,6 +46,9 @@ BENCHMARKS = {
     "overload": Benchmark("ten times what can be taken, for a minute"),
     "away": Benchmark("the database away for a minute under traffic"),
     "mqtt": Benchmark("the MQTT parser and session alone"),
+    "network": Benchmark(
+        "ways of all signs to all destinations, and detours, region and national", {"sizes": ("region",)}
+    ),
     "first_light": Benchmark("the embedded system from start to page"),
     "world": Benchmark("the simulators at both scales"),
 }

@@ -6,6 +6,8 @@ import argparse
 from importlib import import_module
 
 CALCULATIONS: dict[str, str] = {
+    "asm": "the speed field of a detector array by adaptive smoothing",
+    "detours": "which signs should send whom round a closure or a loss of capacity, and why not",
     "incidents": "alarms on a detector array, as a live system would have raised them",
     "queues": "heads, tails, growth and predicted tails of queues in a detector array",
 }

@@ -28,6 +28,7 @@ from tests.engine.builders import (
     status,
     towers,
     vds,
+    weather,
 )
 
 N_STATION, N_CAMERA, N_SLOPE, N_TOWER = 6, 2, 3, 3
@@ -73,6 +74,8 @@ def ordinary_tick(tick: int, random: np.random.Generator) -> Batch:
         azimuth = [WGS84.inv(lon, lat, *FIRE)[0] for lon, lat in zip(TOWERS.lon_deg, TOWERS.lat_deg, strict=True)]
         head = envelope(range(N_TOWER), time_ns, seq=[tick] * N_TOWER, start=START["tower"])
         parts["bearings"] = bearings(head, azimuth + random.normal(0, 0.2, N_TOWER), sigma_deg=0.3)
+        head = envelope([0], time_ns, seq=[tick], start=START["weather"])
+        parts["weather"] = weather(head, visibility_m=np.where(tick > 20, 80.0, 9000.0))
     if tick == 5:
         head = envelope([0], time_ns, start=START["cctv"])
         parts["camera_events"] = camera_events(head, ["stopped_vehicle"])

@@ -132,9 +132,9 @@ def detect_incidents(
     Notes
     -----
     Evidence of a stretch is a cumulative sum: max(0, E + score - usual), so that one overwhelming period, two clear
-    ones or several faint ones in a row raise the same alarm. Only the stretch with the most evidence within ``merge_m`` opens
-    an incident. It is held while its stretch stays slow upstream and free downstream, and closed after
-    ``clear_after_s`` without.
+    ones or several faint ones in a row raise the same alarm. Only the stretch with the most evidence within
+    ``merge_m`` opens an incident. It is held while its stretch stays slow upstream and free downstream, and closed
+    after ``clear_after_s`` without.
 
     Source
     ------

@@ -94,9 +94,10 @@ def read_signs(
     ------
     Own construction.
     """
-    volume = np.where(faulty | ~(frame.volume >= 0), np.nan, frame.volume)
-    speed = np.where(faulty | ~(frame.speed_kmh >= 0), np.nan, frame.speed_kmh)
-    occupancy = np.where(faulty, np.nan, frame.occupancy_pct)
+    volume, speed, occupancy = (
+        np.where(faulty | ~np.isfinite(lanes) | (lanes < 0), np.nan, lanes)
+        for lanes in (frame.volume, frame.speed_kmh, frame.occupancy_pct)
+    )
     reported = (~np.isnan(volume)).sum(axis=1)
     lanes = forgetting(state.lanes, np.where(reported > 0, reported, np.nan).astype(np.float64), 0.05)
     # A lane that falls silent takes its vehicles out of the sum: the others stand for it.

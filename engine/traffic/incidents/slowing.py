@@ -16,6 +16,8 @@ Bools = NDArray[np.bool_]
 _WINDOW = 2
 _LEAST_VAR, _USUAL_VAR, _MOST_VAR = 9.0, 36.0, 225.0
 _CLIPPED_SIGMAS2 = 9.0
+_CRAWL_KMH = 1.0
+"""Slower than this is standing, against which nothing drops."""
 _STANDING_PCT = 50.0
 """A lane without count but this occupied stands, if half of them do and none moves; own construction."""
 
@@ -133,5 +135,5 @@ def take_speed(
     reference = forgetting(
         state.usual_speed_kmh, speed_kmh, weight_of(period_s, thresholds.reference_memory_s.value) * pace
     )
-    result = Slowing((usual - now) / np.sqrt(state.speed_var), 1.0 - now / usual, now / free)
+    result = Slowing((usual - now) / np.sqrt(state.speed_var), 1.0 - now / np.maximum(usual, _CRAWL_KMH), now / free)
     return SlowingState(free, reference, var, speeds), result
