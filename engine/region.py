@@ -25,6 +25,8 @@ class Region:
     towers: TowerTable
     period_s: Floats
     weather: WeatherTable = field(default_factory=WeatherTable.none)
+    utc_offset_s: float = 0.0
+    """Local time less UTC, in winter; for rules that hold by day. [s]"""
 
     @property
     def n_device(self) -> int:

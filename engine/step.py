@@ -110,7 +110,14 @@ def step(state: EngineState, batch: Batch, now_ns: int, region: Region, threshol
         state.queues, stations, known, now_ns, region.stations, thresholds.traffic, again
     )
     traffic, said_traffic = update_traffic(
-        state.traffic, batch.vds, stations, now_ns, region.scales, region.stations, thresholds.cycle
+        state.traffic,
+        batch.vds,
+        stations,
+        now_ns,
+        region.scales,
+        region.stations,
+        region.utc_offset_s,
+        thresholds.cycle,
     )
     cameras, said_cameras = follow_camera_events(
         state.cameras, batch.camera_events, now_ns, region.cameras, thresholds.traffic, again

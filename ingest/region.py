@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
 from alerts.gazetteer import Gazetteer
@@ -51,6 +54,7 @@ def engine_region(catalogue: Catalogue, gazetteer: Gazetteer) -> Region:
         for device in catalogue.devices(kind)
     ]
     return Region(
+        utc_offset_s=_winter_offset_s(catalogue.timezone),
         stations=stations,
         cameras=_points(catalogue.cctv),
         slopes=_points(catalogue.slope),
@@ -82,3 +86,9 @@ def _positions(devices: tuple[Device, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 def _points(devices: tuple[Device, ...]) -> PointTable:
     return PointTable(tuple(device.id for device in devices), *_positions(devices))
+
+
+def _winter_offset_s(timezone: str) -> float:
+    """Return local time less UTC on a winter's day of the north; one hour more or less of summer time is no matter."""
+    offset = datetime(2026, 1, 1, tzinfo=ZoneInfo(timezone)).utcoffset()
+    return 0.0 if offset is None else offset.total_seconds()

@@ -17,8 +17,15 @@ from engine.step import EngineState
 
 _KINDS = frozenset("biuf")
 _BY_DEVICE = (
-    "freshness", "stations", "slopes", "traffic.cycle", "traffic.fronts", "traffic.incidents", "road_weather",
-)  # fmt: skip
+    "freshness",
+    "stations",
+    "slopes",
+    "traffic.cycle",
+    "traffic.health",
+    "traffic.fronts",
+    "traffic.incidents",
+    "road_weather",
+)
 """Parts of the state whose arrays have the shape of the region's devices."""
 
 

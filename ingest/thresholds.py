@@ -16,6 +16,7 @@ from engine.thresholds import (
     TrafficThresholds,
 )
 from engine.traffic.fronts.thresholds import FrontThresholds
+from engine.traffic.health.reasons import HealthThresholds
 from engine.traffic.incidents.thresholds import IncidentThresholds
 from engine.traffic.live import CycleThresholds
 from engine.traffic.weather.thresholds import RoadWeatherThresholds
@@ -38,6 +39,7 @@ def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
         traffic=traffic,
         cycle=CycleThresholds(
             traffic=traffic,
+            health=load_group(HealthThresholds, "traffic_health", folder),
             fronts=load_group(FrontThresholds, "traffic_fronts", folder),
             incidents=load_group(IncidentThresholds, "traffic_incidents", folder),
             grace_s=general["cycle_grace_s"],

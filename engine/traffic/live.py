@@ -15,6 +15,8 @@ from engine.traffic.frame import Frame, station_frame
 from engine.traffic.fronts.extent import QueueExtents, queue_extents
 from engine.traffic.fronts.fronts import FrontState, follow_fronts
 from engine.traffic.fronts.thresholds import FrontThresholds
+from engine.traffic.health.reasons import HealthThresholds
+from engine.traffic.health.step import HealthState, health_step
 from engine.traffic.incidents.detect import Change, Incident, IncidentState, detect_incidents
 from engine.traffic.incidents.findings import finding_of
 from engine.traffic.incidents.scales import Scales
@@ -32,6 +34,7 @@ class CycleThresholds:
     """Of the parts that work by the period."""
 
     traffic: TrafficThresholds
+    health: HealthThresholds
     fronts: FrontThresholds
     incidents: IncidentThresholds
     grace_s: Sourced
@@ -44,6 +47,7 @@ class LiveTraffic:
     """What is remembered from one period to the next, and what is known of the newest."""
 
     cycle: CycleState
+    health: HealthState
     fronts: FrontState
     incidents: IncidentState
     findings: tuple[Finding, ...]
@@ -56,6 +60,7 @@ class LiveTraffic:
         n_station = len(scales.fine)
         return cls(
             cycle=CycleState.initial(n_station, n_lane),
+            health=HealthState.initial(scales.fine, n_lane),
             fronts=FrontState.initial(scales.fine),
             incidents=IncidentState.initial(scales, n_lane),
             findings=(),
@@ -70,6 +75,7 @@ def update_traffic(
     now_ns: int,
     scales: Scales,
     stations: StationTable,
+    utc_offset_s: float,
     thresholds: CycleThresholds,
 ) -> tuple[LiveTraffic, list[Finding]]:
     """Take in samples and work through the periods that they complete.
@@ -85,6 +91,8 @@ def update_traffic(
     scales : Scales
     stations : StationTable
         That the scales were made from.
+    utc_offset_s : float
+        Local time less UTC, for rules that hold by day. [s]
     thresholds : CycleThresholds
 
     Returns
@@ -98,13 +106,14 @@ def update_traffic(
     Own construction.
     """
     cycle, frames = collect(state.cycle, samples, now_ns, scales.fine, thresholds.grace_s.value)
-    fronts, incidents, extents = state.fronts, state.incidents, state.extents
+    health, fronts, incidents, extents = state.health, state.fronts, state.incidents, state.extents
     said = {finding.id: finding for finding in state.findings}
     spoken: list[Finding] = []
     for frame in frames:
-        fronts, extents = _queues(fronts, frame, scales, thresholds)
-        nothing = np.zeros(frame.volume.shape, dtype=bool)
-        incidents, news = detect_incidents(incidents, frame, nothing, scales, thresholds.incidents)
+        health, verdict = health_step(health, frame, scales.fine, thresholds.health, thresholds.traffic, utc_offset_s)
+        believed = _without(frame, verdict.excluded)
+        fronts, extents = _queues(fronts, believed, scales, thresholds)
+        incidents, news = detect_incidents(incidents, frame, verdict.excluded, scales, thresholds.incidents)
         for change, incident in news:
             finding = _finding(incident, change is not Change.CLOSED, now_ns, newest, scales, stations, thresholds)
             spoken.append(finding)
@@ -120,7 +129,14 @@ def update_traffic(
             if finding.id not in spoken_now and now_ns >= due_ns:
                 spoken.append(finding)
                 said[finding.id] = finding
-    return LiveTraffic(cycle, fronts, incidents, tuple(said.values()), extents), spoken
+    return LiveTraffic(cycle, health, fronts, incidents, tuple(said.values()), extents), spoken
+
+
+def _without(frame: Frame, excluded: NDArray[np.bool_]) -> Frame:
+    volume, speed, occupancy = (
+        np.where(excluded, np.nan, lanes) for lanes in (frame.volume, frame.speed_kmh, frame.occupancy_pct)
+    )
+    return Frame(frame.time_ns, frame.period_s, volume, speed, occupancy)
 
 
 def _queues(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
-import numpy as np
 
+from engine.traffic.health.reasons import HealthThresholds
+from engine.traffic.health.step import HealthState, health_step
 from engine.traffic.incidents.detect import (
     Change,
     Incident,
@@ -20,8 +20,9 @@ from engine.traffic.incidents.detect import (
 )
 from engine.traffic.incidents.scales import Scales
 from engine.traffic.incidents.thresholds import IncidentThresholds
-from gwanje.calc.arrays import Corridor, add_direction, corridor_of, read_array
-from ingest.thresholds import load_group
+from gwanje.calc.arrays import Corridor
+from gwanje.calc.watching import add_options, corridor_from, seconds_of
+from ingest.thresholds import load_group, load_thresholds
 
 _NS = 1e9
 
@@ -67,18 +68,16 @@ class IncidentLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("input", type=Path, metavar="IN.npz", help="detector array")
-    parser.add_argument("--speed-limit", type=float, default=110.0, metavar="KMH", help="of the road, 110 without it")
+    add_options(parser)
     parser.add_argument("--all", action="store_true", help="print updates and ends too, not alarms alone")
-    add_direction(parser)
     parser.set_defaults(run=run)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Print one JSON object a line."""
-    corridor = corridor_of(read_array(parsed.input), parsed.direction, parsed.speed_limit)
+    corridor = corridor_from(parsed)
     thresholds = load_group(IncidentThresholds, "traffic_incidents")
-    for time_s, news in follow(corridor, thresholds):
+    for time_s, news in follow(corridor, thresholds, seconds_of(parsed.local_start)):
         if parsed.all or news.change is Change.OPENED:
             line = line_of(time_s, news, corridor, thresholds)
             sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
@@ -95,14 +94,17 @@ def detect(corridor: Corridor) -> list[IncidentLine]:
     ]
 
 
-def follow(corridor: Corridor, thresholds: IncidentThresholds) -> Iterator[tuple[float, News]]:
+def follow(
+    corridor: Corridor, thresholds: IncidentThresholds, local_start_s: float = 0.0
+) -> Iterator[tuple[float, News]]:
     """Give every change with the time at which it was known; nothing looks ahead."""
     scales = Scales.of(corridor.layout)
     n_lane = corridor.series.volume.shape[2]
-    state = IncidentState.initial(scales, n_lane)
-    nothing = np.zeros((len(corridor.layout), n_lane), dtype=bool)
+    traffic, rules = load_thresholds().traffic, load_group(HealthThresholds, "traffic_health")
+    lanes, state = HealthState.initial(corridor.layout, n_lane), IncidentState.initial(scales, n_lane)
     for frame in corridor.series.frames():
-        state, news = detect_incidents(state, frame, nothing, scales, thresholds)
+        lanes, health = health_step(lanes, frame, corridor.layout, rules, traffic, local_start_s)
+        state, news = detect_incidents(state, frame, health.excluded, scales, thresholds)
         for one in news:
             yield frame.time_ns / _NS, one
 

@@ -16,6 +16,7 @@ from engine.traffic.stations import StationState, update_stations
 from sensors.columns import VdsColumns
 from tests.engine.builders import NS, NUMBERS, T0, envelope, vds
 
+KST_S = 32_400.0
 N_STATION, BLOCKED_AFTER, ONSET = 8, 4, 40
 STATIONS = StationTable(
     ids=tuple(f"vds-{row}" for row in range(N_STATION)),
@@ -57,7 +58,9 @@ def run(n_period: int, blocked: bool = True) -> tuple[LiveTraffic, list[Finding]
     said: list[Finding] = []
     for time_ns, samples in periods(n_period, blocked):
         newest = update_stations(newest, samples, STATIONS, NUMBERS.traffic)
-        state, findings = update_traffic(state, samples, newest, time_ns + 4 * NS, SCALES, STATIONS, NUMBERS.cycle)
+        state, findings = update_traffic(
+            state, samples, newest, time_ns + 4 * NS, SCALES, STATIONS, KST_S, NUMBERS.cycle
+        )
         said += findings
     return state, said
 
@@ -95,7 +98,7 @@ def test_it_ends_when_traffic_is_as_before() -> None:
         head = envelope(np.arange(N_STATION), time_ns, seq=np.full(N_STATION, turn))
         moved = vds(head, samples.volume, samples.speed_kmh, samples.occupancy_pct)
         newest = update_stations(newest, moved, STATIONS, NUMBERS.traffic)
-        state, findings = update_traffic(state, moved, newest, time_ns + 4 * NS, SCALES, STATIONS, NUMBERS.cycle)
+        state, findings = update_traffic(state, moved, newest, time_ns + 4 * NS, SCALES, STATIONS, KST_S, NUMBERS.cycle)
         said += findings
     assert [finding.active for finding in said if not finding.active] == [False]
     assert not said[-1].active
