@@ -140,8 +140,10 @@ def _collapse(
     thinned = (1.0 - discharge.drop) / speed_left <= thresholds.density_at_most.value
     free = ~(slowing.free_ratio[ahead] < thresholds.moving_downstream_ratio.value)
     # A stream that thins out while it flows freely brings less, whatever happened where it comes from.
-    inflow_fell = (discharge.drop >= thresholds.drop_at_least.value) & ~(
-        slowing.free_ratio < thresholds.free_downstream_ratio.value
+    inflow_fell = (
+        (discharge.drop >= thresholds.drop_at_least.value)
+        & (discharge.drop > discharge.drop[ahead] - thresholds.inflow_margin.value)
+        & ~(slowing.free_ratio < thresholds.free_downstream_ratio.value)
     )
     counts_too_much = (layout.up != NONE) & (balance.surplus[behind] > thresholds.surplus_sigmas.value)
     holds = (

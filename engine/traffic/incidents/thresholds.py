@@ -27,6 +27,10 @@ class IncidentThresholds:
     """Of a balance, in standard errors: so much is nothing unusual."""
     usual_drop: Sourced
     """Of a discharge, in standard errors: so much is nothing unusual."""
+    inflow_margin: Sourced
+    """A drop downstream that exceeds the one upstream by more than this did not come from there."""
+    queue_drop: Sourced
+    """As ``drop_at_least``, behind a queue."""
     density_at_most: Sourced
     """Share of the usual density downstream: where a queue arrives it rises."""
     moving_downstream_ratio: Sourced
