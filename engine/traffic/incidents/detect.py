@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.traffic.frame import Frame
 from engine.traffic.incidents.lanes import LaneState, take_lanes
-from engine.traffic.incidents.scales import Scales
+from engine.traffic.incidents.scales import Scale, Scales
 from engine.traffic.incidents.signs import Signs, SignState, read_signs
 from engine.traffic.incidents.thresholds import IncidentThresholds
 from engine.traffic.layout import NONE, Layout
@@ -48,6 +48,8 @@ class Incident(NamedTuple):
     """End of the period that raised the alarm. [ns since 1970 UTC]"""
     seen_ns: int
     """End of the newest period that still showed it. [ns since 1970 UTC]"""
+    grew_ns: int
+    """End of the newest period in which there was evidence of it. [ns since 1970 UTC]"""
     evidence: float
     """Largest so far."""
     lanes: tuple[int, ...]
@@ -80,10 +82,10 @@ class IncidentState:
     """
 
     fine: SignState
-    coarse: SignState
+    coarse: tuple[SignState, ...]
     lanes: LaneState
     evidence: Floats
-    coarse_evidence: Floats
+    coarse_evidence: tuple[Floats, ...]
     since_ns: Ints
     incidents: tuple[Incident, ...]
     opened: int
@@ -94,10 +96,10 @@ class IncidentState:
         n_station = len(scales.fine)
         return cls(
             fine=SignState.initial(scales.fine),
-            coarse=SignState.initial(scales.coarse),
+            coarse=tuple(SignState.initial(scale.layout) for scale in scales.coarse),
             lanes=LaneState.initial(n_station, n_lane),
             evidence=np.zeros(n_station),
-            coarse_evidence=np.zeros(len(scales.coarse)),
+            coarse_evidence=tuple(np.zeros(len(scale.layout)) for scale in scales.coarse),
             since_ns=np.full(n_station, NONE, dtype=np.int64),
             incidents=(),
             opened=0,
@@ -141,27 +143,37 @@ def detect_incidents(
     Page (1954), "Continuous inspection schemes", Biometrika 41, for the sum; what is summed: own construction.
     """
     fine, signs = read_signs(state.fine, frame, faulty, scales.fine, thresholds)
-    which = scales.stations
-    part = Frame(frame.time_ns, frame.period_s, frame.volume[which], frame.speed_kmh[which], frame.occupancy_pct[which])
-    coarse, coarse_signs = read_signs(state.coarse, part, faulty[which], scales.coarse, thresholds)
     quiet = state.fine.suspicion == 0
     lanes, emptied = take_lanes(state.lanes, np.where(faulty, np.nan, frame.volume), quiet, frame.period_s, thresholds)
     own = _added(state.evidence, signs.score, thresholds)
-    coarse_own = _added(state.coarse_evidence, coarse_signs.score, thresholds)
     evidence = own.copy()
-    np.maximum.at(evidence, scales.home, coarse_own)
-    since_ns = np.where(evidence > 0.0, np.where(state.since_ns == NONE, frame.time_ns, state.since_ns), NONE)
     holding = (signs.score > 0.0) | (fine.obstruction.periods > 0)
-    holding[scales.home] |= (coarse_signs.score > 0.0) | (coarse.obstruction.periods > 0)
-    kept, news = _carry(state.incidents, evidence, holding, emptied, frame.time_ns, scales.fine, thresholds)
+    coarse, coarse_own = [], []
+    for scale, before, sum_before in zip(scales.coarse, state.coarse, state.coarse_evidence, strict=True):
+        learnt, wider = _coarse(before, frame, faulty, scale, thresholds)
+        added = _added(sum_before, wider.score, thresholds)
+        np.maximum.at(evidence, scale.home, added)
+        holding[scale.home] |= (wider.score > 0.0) | (learnt.obstruction.periods > 0)
+        coarse.append(learnt)
+        coarse_own.append(added)
+    since_ns = np.where(evidence > 0.0, np.where(state.since_ns == NONE, frame.time_ns, state.since_ns), NONE)
+    kept, news = _carry(state.incidents, evidence, since_ns, holding, emptied, frame.time_ns, scales.fine, thresholds)
     opened = state.opened
     for place in _peaks(evidence, kept, scales.fine, thresholds):
         incident = _open(opened, place, evidence, since_ns, signs, emptied, frame, scales.fine)
         kept.append(incident)
         news.append(News(Change.OPENED, incident))
         opened += 1
-    after = IncidentState(fine, coarse, lanes, own, coarse_own, since_ns, tuple(kept), opened)
+    after = IncidentState(fine, tuple(coarse), lanes, own, tuple(coarse_own), since_ns, tuple(kept), opened)
     return after, news
+
+
+def _coarse(
+    before: SignState, frame: Frame, faulty: Bools, scale: Scale, thresholds: IncidentThresholds
+) -> tuple[SignState, Signs]:
+    which = scale.stations
+    part = Frame(frame.time_ns, frame.period_s, frame.volume[which], frame.speed_kmh[which], frame.occupancy_pct[which])
+    return read_signs(before, part, faulty[which], scale.layout, thresholds)
 
 
 def _added(evidence: Floats, score: Floats, thresholds: IncidentThresholds) -> Floats:
@@ -205,6 +217,7 @@ def _open(
         onset_ns=onset_ns,
         detected_ns=frame.time_ns,
         seen_ns=frame.time_ns,
+        grew_ns=frame.time_ns,
         evidence=float(evidence[place]),
         lanes=_lanes(emptied[last]),
         sign=Sign(
@@ -229,6 +242,7 @@ def _lanes(emptied: Bools) -> tuple[int, ...]:
 def _carry(
     incidents: tuple[Incident, ...],
     evidence: Floats,
+    since_ns: Ints,
     holding: Bools,
     emptied: Bools,
     time_ns: int,
@@ -244,14 +258,25 @@ def _carry(
             for place in (int(layout.up[incident.first]), incident.first, incident.last)
             if place != NONE and layout.corridor[place] == layout.corridor[incident.first]
         ]
-        if any(evidence[place] > 0.0 or holding[place] for place in around):
-            strongest = max(evidence[place] for place in around)
+        clear_ns = int(thresholds.clear_after_s.value * _NS)
+        strongest = max(around, key=lambda place: evidence[place])
+        again = since_ns[strongest] - incident.grew_ns >= clear_ns
+        if again and evidence[strongest] >= thresholds.alarm_evidence.value:
+            # It had gone quiet; what grows now is another one at the same place.
+            news.append(News(Change.CLOSED, incident))
+        elif any(evidence[place] > 0.0 or holding[place] for place in around):
             lanes = incident.lanes or _lanes(emptied[incident.last])
-            now = incident._replace(seen_ns=time_ns, evidence=max(incident.evidence, float(strongest)), lanes=lanes)
+            grows = evidence[strongest] > 0.0 and not again
+            now = incident._replace(
+                seen_ns=time_ns,
+                grew_ns=time_ns if grows else incident.grew_ns,
+                evidence=max(incident.evidence, float(evidence[strongest])),
+                lanes=lanes,
+            )
             if now.lanes != incident.lanes:
                 news.append(News(Change.UPDATED, now))
             kept.append(now)
-        elif time_ns - incident.seen_ns >= int(thresholds.clear_after_s.value * _NS):
+        elif time_ns - incident.seen_ns >= clear_ns:
             news.append(News(Change.CLOSED, incident))
         else:
             kept.append(incident)

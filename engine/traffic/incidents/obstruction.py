@@ -109,9 +109,9 @@ def watch_contrast(
     missing = (1.0 - thresholds.capacity_drop.value) * wanted - came
     drop = np.clip(missing / np.sqrt(_NOISE * np.maximum(wanted, 2.0)), 0.0, _MOST_DROP_SIGMAS)
     # In a queue that has long stood, the collapse shows against what came of late.
-    fell = discharge.drop[ahead] >= thresholds.queue_drop.value
-    recent = np.clip(discharge.score[ahead] - thresholds.usual_drop.value, 0.0, _MOST_DROP_SIGMAS)
-    drop = np.maximum(drop, np.where(fell, recent, 0.0))
+    depth = discharge.drop[ahead] / thresholds.queue_drop.value
+    recent = np.clip(discharge.score[ahead], 0.0, _MOST_DROP_SIGMAS) * depth
+    drop = np.maximum(drop, np.where(depth >= 1.0, recent, 0.0))
     sigmas = np.clip(np.nan_to_num(slowing.score), 0.0, _MOST_SIGMAS)
     speaks = contrast & (periods >= thresholds.contrast_periods.value)
     score = np.where(speaks, sigmas * thin + drop, 0.0)
