@@ -12,6 +12,7 @@ CALCULATIONS: dict[str, str] = {
     "incidents": "alarms on a detector array, as a live system would have raised them",
     "queues": "heads, tails, growth and predicted tails of queues in a detector array",
     "state": "flow, speed, density, level of service, status and delay of every station and period",
+    "travel-time": "times through a corridor, instantaneous and predicted, with percentiles",
 }
 
 

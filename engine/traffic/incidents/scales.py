@@ -13,8 +13,8 @@ from engine.traffic.layout import NONE, Layout
 Ints = NDArray[np.int64]
 
 COARSE_M = (800.0, 1_600.0)
-"""Shortest stretches of the coarse scales. A station just behind or before a blocked lane sees vehicles that gather speed
-or crawl; one a kilometre on sees what came through; own construction. [m]"""
+"""Shortest stretches of the coarse scales. A station just behind or before a blocked lane sees vehicles that gather
+speed or crawl; one a kilometre on sees what came through; own construction. [m]"""
 
 
 @dataclass(frozen=True)
