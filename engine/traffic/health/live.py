@@ -30,8 +30,8 @@ class LiveCounters:
         Of the newest sample; NaN before the first.
     chatter_s, locked_s, occupancy_same_s, same_s : ndarray
         For how long the condition has held, in sampled time. [s]
-    spike_s : ndarray
-        The spike timer. [s]
+    spike_s, spike_over_s : ndarray
+        The spike timer, and for how long it has been above its limit. [s]
     quiet_s, missed_veh : ndarray
         Time without a vehicle while others counted, and what a lane of those others counted in it. [s], [veh]
     own_veh, others_veh : ndarray
@@ -49,6 +49,7 @@ class LiveCounters:
     occupancy_same_s: Floats
     same_s: Floats
     spike_s: Floats
+    spike_over_s: Floats
     quiet_s: Floats
     missed_veh: Floats
     own_veh: Floats
@@ -70,6 +71,7 @@ class LiveCounters:
             occupancy_same_s=zero,
             same_s=zero,
             spike_s=zero,
+            spike_over_s=zero,
             quiet_s=zero,
             missed_veh=zero,
             own_veh=zero,
@@ -173,6 +175,9 @@ def follow(
         occupancy_same_s=occupancy_same_s,
         same_s=same_s,
         spike_s=spike_s,
+        spike_over_s=_run(
+            counters.spike_over_s, spike_s > thresholds.spike_for_s.value, has_occupancy & calm, period_s
+        ),
         quiet_s=np.where(hit, 0.0, counters.quiet_s + np.where(waited, period_s, 0.0)),
         missed_veh=np.where(hit, 0.0, missed_veh),
         own_veh=counters.own_veh * keep + np.where(hit, volume, 0.0),
@@ -198,7 +203,7 @@ def judge(
             absurd_again,
             counters.chatter_s > limit.chatter_for_s.value,
             counters.locked_s > limit.locked_for_s.value,
-            counters.spike_s > limit.spike_for_s.value,
+            counters.spike_over_s > limit.spike_over_for_s.value,
             (quiet >= limit.no_hits_for_s.value) & (expected >= limit.no_hits_expected_veh.value),
             (quiet >= limit.silent_for_s.value) & (expected >= limit.silent_expected_veh.value),
             counters.same_s >= limit.stuck_for_s.value,
@@ -221,6 +226,7 @@ def held_s(counters: LiveCounters, reason: Reason, time_ns: int, swapped_s: Floa
     held = {
         Reason.CHATTER: counters.chatter_s,
         Reason.LOCKED_ON: counters.locked_s,
+        Reason.SPIKES: counters.spike_over_s,
         Reason.NO_HITS: counters.quiet_s,
         Reason.SILENT: counters.quiet_s,
         Reason.STUCK: counters.same_s,

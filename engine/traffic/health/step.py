@@ -224,7 +224,7 @@ def evidence(
     if reason == Reason.CHATTER:
         return Evidence(float(counters.volume[at]), thresholds.chatter_veh_30s, "veh", since_ns)
     if reason == Reason.SPIKES:
-        return Evidence(float(counters.spike_s[at]), thresholds.spike_for_s, "s", frame.time_ns)
+        return Evidence(float(counters.spike_s[at]), thresholds.spike_for_s, "s", since_ns)
     if reason == Reason.SILENT:
         expected = float((counters.share(thresholds) * counters.missed_veh)[at])
         return Evidence(expected, thresholds.silent_expected_veh, "veh", since_ns)
