@@ -16,6 +16,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 _NS = 1e9
+_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,17 @@ class LiveCounters:
         guess = np.full(self.own_veh.shape, thresholds.unknown_share.value)
         seen = (self.own_veh > 0) & (self.others_veh > 0)
         return np.asarray(np.divide(self.own_veh, self.others_veh, out=guess, where=seen))
+
+
+def measurable(frame: Frame) -> Frame:
+    """Return the frame with what is less than any detector can tell from nothing as nothing."""
+    return Frame(
+        frame.time_ns, frame.period_s, _whole(frame.volume), _whole(frame.speed_kmh), _whole(frame.occupancy_pct)
+    )
+
+
+def _whole(values: Floats) -> Floats:
+    return np.where(np.abs(values) < _LEAST, 0.0, values)
 
 
 def absurd(frame: Frame, thresholds: HealthThresholds) -> Bools:

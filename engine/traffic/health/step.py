@@ -11,7 +11,7 @@ from engine.thresholds import Sourced, TrafficThresholds
 from engine.traffic.frame import Frame
 from engine.traffic.health.company import company_of
 from engine.traffic.health.daily import DayTally, flags, local_time, tally
-from engine.traffic.health.live import LiveCounters, absurd, follow, held_s, judge
+from engine.traffic.health.live import LiveCounters, absurd, follow, held_s, judge, measurable
 from engine.traffic.health.reasons import DAILY, LIVE, USABLE, HealthThresholds, Reason
 from engine.traffic.health.swapped import LaneOrder, follow_order
 from engine.traffic.layout import Layout
@@ -134,6 +134,7 @@ def health_step(
         raise ValueError(f"frame: expected shape {shape}, was {frame.volume.shape}")
     if state.time_ns != NEVER and frame.time_ns <= state.time_ns:
         return state, state.health
+    frame = measurable(frame)
     first = state.time_ns == NEVER
     elapsed_s = frame.period_s if first else (frame.time_ns - state.time_ns) / _NS
     before = LiveCounters.initial(shape, frame.time_ns) if first else state.counters

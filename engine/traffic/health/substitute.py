@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.thresholds import Sourced, TrafficThresholds
 from engine.traffic.frame import Frame, StationFrame
 from engine.traffic.health.lengths import LengthState, LengthThresholds, estimate_speeds
-from engine.traffic.health.live import absurd
+from engine.traffic.health.live import absurd, measurable
 from engine.traffic.health.profile import Profile, learn
 from engine.traffic.health.reasons import HealthThresholds
 from engine.traffic.health.shares import LaneShares, ShareThresholds, learn_shares, whole_over_part
@@ -144,6 +144,7 @@ def substitute(
     ------
     Own construction; imputing from lanes and neighbours by their usual relation as Chen et al. (2003), TRR 1855.
     """
+    frame = measurable(frame)
     n_station, n_lane = shape = frame.volume.shape
     there = np.arange(n_lane) < layout.lanes[:, None]
     use = there & ~health.excluded & ~absurd(frame, health_thresholds)
