@@ -109,6 +109,13 @@ def test_a_dead_lane_is_silent_after_half_an_hour():
     assert why.reading > why.threshold.value
 
 
+def test_a_lane_that_an_incident_closes_is_not_dead_while_it_jams():
+    series = traffic(200, 5)
+    series.volume[AT], series.occupancy_pct[AT], series.speed_kmh[AT] = 0.0, 0.0, np.nan
+    series.speed_kmh[25:, 1], series.occupancy_pct[25:, 1] = 15.0, 45.0
+    assert not reasons_of(judge_all(series, road(5))[1]).any()
+
+
 def test_an_empty_night_is_not_a_dead_detector():
     series = traffic(1200, 5, start_ns=0)
     series.volume[:], series.occupancy_pct[:], series.speed_kmh[:] = 0.0, 0.0, np.nan

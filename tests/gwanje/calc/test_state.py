@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -66,3 +67,21 @@ def test_a_share_is_a_share(tmp_path, capsys):
     path = write(tmp_path / "array.npz", traffic(5, 2))
     assert main(["calc", "state", path, "--heavy-share", "2"]) == 1
     assert "--heavy-share: expected 0 to 1, was 2.0" in capsys.readouterr().err
+
+
+def test_totals_add_up_and_name_their_sources(tmp_path, capsys):
+    series = traffic(60, 4)
+    series.speed_kmh[:, 2] = 20.0
+    path = write(tmp_path / "array.npz", series)
+    options = ["calc", "state", path, "--direction", "falling", "--speed-limit", "100"]
+    main(options)
+    rows = _rows(capsys.readouterr().out)
+    main([*options, "--totals"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["delay_veh_h"] == pytest.approx(sum(float(row["delay_veh_h"]) for row in rows), abs=0.2)
+    assert told["known_share"] == 1.0
+    assert told["speed_kmh"] == pytest.approx(told["distance_veh_km"] / told["time_veh_h"], rel=1e-2)
+    assert told["travel_time_index"] > 1
+    assert 0 < told["co2_excess_kg"] < told["co2_kg"]
+    assert told["delay_cost_krw"] == pytest.approx(told["delay_veh_h"] * 13_277, rel=0.02)
+    assert told["sources"]
