@@ -138,7 +138,9 @@ def substitute(
         In this order: the lanes that are believed; when some of the usual ones are missing, those that are left divided
         by the share that they usually carry; when none is left, the nearest stations up- and downstream that measure,
         flow and density linear between them, times what is usual here over what is usual there at this time of day
-        where both are known; when there is none near enough, what is usual here; else NaN.
+        where both are known; when there is none near enough, what is usual here; else NaN. Of a station that measures
+        speeds only, and for which nobody else speaks, the speed is the harmonic mean of its lanes, and counts as
+        measured, without a flow.
 
     Source
     ------
@@ -176,6 +178,11 @@ def substitute(
         usual = state.profile.now(frame.time_ns, utc_offset_s).astype(np.float64)
         values[blind], way[blind] = _from_elsewhere(blind, values, used > 0, usual, layout, thresholds)
     flow, density, occupancy = values.T
+    speeds = np.divide(flow, density, out=np.full(n_station, np.nan), where=density > _EMPTY_VEH_KM)
+    lost = np.flatnonzero(way == Way.UNKNOWN)
+    if len(lost):
+        speeds[lost], used[lost] = _harmonic(speed[lost])
+        way[lost[used[lost] > 0]] = Way.MEASURED
     elapsed_s = frame.period_s if state.time_ns == NEVER else max((frame.time_ns - state.time_ns) / _NS, 0.0)
     new = replace(
         state,
@@ -191,7 +198,7 @@ def substitute(
         lanes_used=used,
         flow_veh_h_lane=flow,
         density_veh_km_lane=density,
-        speed_kmh=np.divide(flow, density, out=np.full(n_station, np.nan), where=density > _EMPTY_VEH_KM),
+        speed_kmh=speeds,
         occupancy_pct=occupancy,
         substituted=way >= Way.LANES,
     )
@@ -251,6 +258,14 @@ def _from_elsewhere(
     way = np.where(np.isnan(found[:, :2]).any(axis=1), Way.UNKNOWN, way).astype(np.int8)
     found[way == Way.UNKNOWN] = np.nan
     return found, way
+
+
+def _harmonic(speed_kmh: Floats) -> tuple[Floats, Ints]:
+    """Return the harmonic mean of the lanes of each row, and of how many; NaN of none."""
+    moving = speed_kmh > 0
+    count = moving.sum(axis=1)
+    slowness = np.divide(1.0, speed_kmh, out=np.zeros(speed_kmh.shape), where=moving).sum(axis=1)
+    return np.divide(count, slowness, out=np.full(len(count), np.nan), where=count > 0), count
 
 
 def _mix(first: Floats, second: Floats, weight: Floats) -> Floats:

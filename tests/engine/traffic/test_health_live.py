@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -165,6 +167,31 @@ def test_a_gap_makes_nothing_constant():
     for frame in (*early.frames(), *late.frames()):
         state, health = health_step(state, frame, road(3), HEALTH, TRAFFIC, 0.0)
     assert not health.faulty.any()
+
+
+def test_no_change_for_a_day():
+    series = traffic(100, 5)
+    series.occupancy_pct[AT] = 6.0
+    reasons = reasons_of(judge_all(series, road(5), changed(HEALTH, no_change_for_s=1200.0))[1])
+    assert _first(reasons, Reason.NO_CHANGE) == 60
+    assert _others_healthy(reasons)
+
+
+def test_a_gap_is_nobodys_silence():
+    early, late = traffic(20, 3), traffic(3, 3, start_ns=MORNING_NS + 2 * 3600 * NS)
+    for values in (late.volume, late.occupancy_pct, late.speed_kmh):
+        values[0, 1, 1] = np.nan
+    state = HealthState.initial(road(3), 3)
+    for frame in (*early.frames(), *late.frames()):
+        state, health = health_step(state, frame, road(3), HEALTH, TRAFFIC, 0.0)
+        assert not health.faulty.any()
+
+
+def test_two_equal_samples_of_five_minutes_are_chance():
+    series = replace(traffic(60, 5), period_s=300.0)
+    series.volume[20:30, 2, 1], series.occupancy_pct[20:30, 2, 1], series.speed_kmh[20:30, 2, 1] = 5.0, 6.0, 98.0
+    series.occupancy_pct[30:36:2, 1, 1] = 60.0
+    assert not reasons_of(judge_all(series, road(5))[1]).any()
 
 
 def test_silence_counts_only_while_others_speak():

@@ -141,6 +141,17 @@ def test_a_fault_takes_back_what_was_learnt_lately():
     assert last.substituted.stations.flow_veh_h_lane[1] == pytest.approx(others, rel=0.25)
 
 
+def test_speeds_alone_are_still_speeds():
+    series = traffic(20, 3)
+    series.volume[:] = series.occupancy_pct[:] = np.nan
+    series.speed_kmh[:] = np.array([60.0, 90.0, np.nan])
+    last = _watch(series, road(3))[-1].substituted
+    assert last.stations.speed_kmh.tolist() == pytest.approx([72.0] * 3)
+    assert np.isnan(last.stations.flow_veh_h_lane).all()
+    assert last.way.tolist() == [Way.MEASURED] * 3
+    assert last.stations.lanes_used.tolist() == [2] * 3
+
+
 def test_profiles_average_over_days():
     profile = Profile.initial(1)
     day = 86_400 * NS
@@ -168,4 +179,5 @@ def test_whatever_comes_in_the_numbers_hold_together(values):
         moving = ~np.isnan(speed)
         np.testing.assert_allclose(speed[moving] * density[moving], flow[moving], rtol=1e-9)
         assert (got.substituted == (one.substituted.way >= Way.LANES)).all()
-        assert (np.isnan(flow) == (one.substituted.way == Way.UNKNOWN)).all()
+        assert (np.isnan(flow) >= (one.substituted.way == Way.UNKNOWN)).all()
+        assert not np.isnan(speed[np.isnan(flow) & (one.substituted.way < Way.UNKNOWN)]).any()
