@@ -136,8 +136,9 @@ def _try(
                 cases.append((station, lanes, onset))
         found, filled = _flags(corridor, series)
         touched = np.zeros(already.shape, dtype=bool)
-        for station in range(len(already)):
-            touched[station] = (series.volume[:, station] != corridor.series.volume[:, station]).any()
+        for name in ("volume", "speed_kmh", "occupancy_pct"):
+            made, was = getattr(series, name), getattr(corridor.series, name)
+            touched |= ((made != was) & ~(np.isnan(made) & np.isnan(was))).any(axis=0)
         extra = (found & ~plain) != 0
         false += int(extra.any(axis=0)[~touched].sum())
         for station, lanes, onset in cases:

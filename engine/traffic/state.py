@@ -16,6 +16,7 @@ from engine.traffic.stations import CongestionLevel, congestion_level
 Floats = NDArray[np.float64]
 
 _KM_PER_MILE = 1.609344
+_LEAST_KMH = 0.1
 
 
 class LevelOfService(enum.IntEnum):
@@ -153,7 +154,7 @@ def traffic_state(
     length_km = (np.add(*represented_m(layout, thresholds.reach_m.value))) / 1000.0
     hours = stations.period_s / 3600.0
     distance, time = flow * length_km * hours, density * length_km * hours
-    index = np.divide(reference, speed, out=np.full(len(speed), np.nan), where=speed > 0)
+    index = np.divide(reference, speed, out=np.full(len(speed), np.nan), where=speed > _LEAST_KMH)
     congested = speed < thresholds.congested_ratio.value * reference
     unused = np.maximum(1.0 - stations.flow_veh_h_lane / thresholds.capacity_veh_h_lane.value, 0.0)
     standing = np.isnan(speed) & (stations.occupancy_pct >= traffic.jam_occupancy_pct.value)

@@ -13,25 +13,23 @@ from engine.traffic.health.reasons import HealthThresholds, Reason
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
-_NS = 1e9
+_SPIKE_PERIOD_S = 60.0
+_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
 class LiveCounters:
-    """Running counters of every lane, shape (n_station, n_lane), float64 unless said otherwise.
+    """Running counters of every lane, shape (n_station, n_lane), float64.
 
     Attributes
     ----------
-    sample_ns : ndarray, int64
-        Newest sample, or when watching began. [ns since 1970 UTC]
     volume, speed_kmh, occupancy_pct : ndarray
         Of the newest sample; NaN before the first.
-    chatter_s, locked_s, occupancy_same_s, same_s : ndarray
+    unheard_s, chatter_s, locked_s, occupancy_same_s, same_s : ndarray
         For how long the condition has held, in sampled time. [s]
-    spike_s : ndarray
-        The spike timer. [s]
+    spike_s, spike_over_s : ndarray
+        The spike timer, and for how long it has been above its limit. [s]
     quiet_s, missed_veh : ndarray
         Time without a vehicle while others counted, and what a lane of those others counted in it. [s], [veh]
     own_veh, others_veh : ndarray
@@ -40,15 +38,16 @@ class LiveCounters:
         Time since the last sign of a jam, since the last absurd sample. [s]
     """
 
-    sample_ns: Ints
     volume: Floats
     speed_kmh: Floats
     occupancy_pct: Floats
+    unheard_s: Floats
     chatter_s: Floats
     locked_s: Floats
     occupancy_same_s: Floats
     same_s: Floats
     spike_s: Floats
+    spike_over_s: Floats
     quiet_s: Floats
     missed_veh: Floats
     own_veh: Floats
@@ -57,19 +56,20 @@ class LiveCounters:
     absurd_age_s: Floats
 
     @classmethod
-    def initial(cls, shape: tuple[int, int], time_ns: int) -> LiveCounters:
+    def initial(cls, shape: tuple[int, int]) -> LiveCounters:
         """Return the counters when watching begins."""
         unknown, zero = np.full(shape, np.nan), np.zeros(shape)
         return cls(
-            sample_ns=np.full(shape, time_ns, dtype=np.int64),
             volume=unknown,
             speed_kmh=unknown,
             occupancy_pct=unknown,
+            unheard_s=zero,
             chatter_s=zero,
             locked_s=zero,
             occupancy_same_s=zero,
             same_s=zero,
             spike_s=zero,
+            spike_over_s=zero,
             quiet_s=zero,
             missed_veh=zero,
             own_veh=zero,
@@ -83,6 +83,17 @@ class LiveCounters:
         guess = np.full(self.own_veh.shape, thresholds.unknown_share.value)
         seen = (self.own_veh > 0) & (self.others_veh > 0)
         return np.asarray(np.divide(self.own_veh, self.others_veh, out=guess, where=seen))
+
+
+def measurable(frame: Frame) -> Frame:
+    """Return the frame with what is less than any detector can tell from nothing as nothing."""
+    return Frame(
+        frame.time_ns, frame.period_s, _whole(frame.volume), _whole(frame.speed_kmh), _whole(frame.occupancy_pct)
+    )
+
+
+def _whole(values: Floats) -> Floats:
+    return np.where(np.abs(values) < _LEAST, 0.0, values)
 
 
 def absurd(frame: Frame, thresholds: HealthThresholds) -> Bools:
@@ -155,8 +166,10 @@ def follow(
 
     change = np.abs(occupancy - counters.occupancy_pct)
     jumps = np.floor(np.where(np.isnan(change), 0.0, change) / thresholds.spike_jump_pct.value)
+    # The published timer is for periods of half a minute: over longer ones, traffic itself changes as much.
+    timed = has_occupancy & calm & (period_s <= _SPIKE_PERIOD_S)
     fallen_s = np.maximum(counters.spike_s - period_s, 0.0)
-    spike_s = np.where(has_occupancy & calm, fallen_s + period_s * jumps, counters.spike_s)
+    spike_s = np.where(timed, fallen_s + period_s * jumps, counters.spike_s)
 
     others = np.nan_to_num(company.flow_veh)
     hit = volume > 0
@@ -164,15 +177,16 @@ def follow(
     missed_veh = counters.missed_veh + np.where(waited | hit, others, 0.0)
     keep = np.where(hit, np.exp(-missed_veh / thresholds.share_memory_veh.value), 1.0)
     return LiveCounters(
-        sample_ns=np.where(said, frame.time_ns, counters.sample_ns),
         volume=np.where(has_volume, volume, counters.volume),
         speed_kmh=np.where(said, speed, counters.speed_kmh),
         occupancy_pct=np.where(has_occupancy, occupancy, counters.occupancy_pct),
+        unheard_s=np.where(said, 0.0, counters.unheard_s + period_s),
         chatter_s=chatter_s,
         locked_s=locked_s,
         occupancy_same_s=occupancy_same_s,
         same_s=same_s,
         spike_s=spike_s,
+        spike_over_s=_run(counters.spike_over_s, spike_s > thresholds.spike_for_s.value, timed, period_s),
         quiet_s=np.where(hit, 0.0, counters.quiet_s + np.where(waited, period_s, 0.0)),
         missed_veh=np.where(hit, 0.0, missed_veh),
         own_veh=counters.own_veh * keep + np.where(hit, volume, 0.0),
@@ -183,9 +197,11 @@ def follow(
 
 
 def judge(
-    counters: LiveCounters, time_ns: int, absurd_again: Bools, swapped_s: Floats, thresholds: HealthThresholds
+    counters: LiveCounters, period_s: float, absurd_again: Bools, swapped_s: Floats, thresholds: HealthThresholds
 ) -> Bools:
     """Return which live rule holds for which lane, shape (len(LIVE), n_station, n_lane), bool.
+
+    Equal samples are counted as samples: of longer periods there must be as many.
 
     ``absurd_again`` says where an absurd sample was not the first for a while: a single one is left out, and no more.
     """
@@ -194,14 +210,14 @@ def judge(
     quiet = counters.quiet_s
     return np.stack(
         (
-            silence_s(counters, time_ns) > limit.no_data_for_s.value,
+            counters.unheard_s > limit.no_data_for_s.value,
             absurd_again,
             counters.chatter_s > limit.chatter_for_s.value,
             counters.locked_s > limit.locked_for_s.value,
-            counters.spike_s > limit.spike_for_s.value,
+            counters.spike_over_s > limit.spike_over_for_s.value,
             (quiet >= limit.no_hits_for_s.value) & (expected >= limit.no_hits_expected_veh.value),
             (quiet >= limit.silent_for_s.value) & (expected >= limit.silent_expected_veh.value),
-            counters.same_s >= limit.stuck_for_s.value,
+            counters.same_s >= limit.stuck_for_s.value * np.maximum(period_s / 30.0, 1.0),
             counters.occupancy_same_s >= limit.constant_for_s.value,
             counters.occupancy_same_s >= limit.no_change_for_s.value,
             swapped_s >= limit.swapped_for_s.value,
@@ -209,18 +225,13 @@ def judge(
     )
 
 
-def silence_s(counters: LiveCounters, time_ns: int) -> Floats:
-    """Return the time since each lane's newest sample, in seconds."""
-    return np.asarray((time_ns - counters.sample_ns) / _NS)
-
-
-def held_s(counters: LiveCounters, reason: Reason, time_ns: int, swapped_s: Floats) -> Floats:
+def held_s(counters: LiveCounters, reason: Reason, swapped_s: Floats) -> Floats:
     """Return for how long, in seconds, what a live rule judges has been so."""
-    if reason == Reason.NO_DATA:
-        return silence_s(counters, time_ns)
     held = {
+        Reason.NO_DATA: counters.unheard_s,
         Reason.CHATTER: counters.chatter_s,
         Reason.LOCKED_ON: counters.locked_s,
+        Reason.SPIKES: counters.spike_over_s,
         Reason.NO_HITS: counters.quiet_s,
         Reason.SILENT: counters.quiet_s,
         Reason.STUCK: counters.same_s,

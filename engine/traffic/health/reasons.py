@@ -85,6 +85,8 @@ class HealthThresholds:
     stuck_for_s: Sourced
     spike_jump_pct: Sourced
     spike_for_s: Sourced
+    spike_over_for_s: Sourced
+    """One jump alone, such as that of a detector that locks on, is over the limit for one period."""
     no_data_for_s: Sourced
     max_speed_kmh: Sourced
     max_speed_one_kmh: Sourced

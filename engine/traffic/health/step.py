@@ -11,7 +11,7 @@ from engine.thresholds import Sourced, TrafficThresholds
 from engine.traffic.frame import Frame
 from engine.traffic.health.company import company_of
 from engine.traffic.health.daily import DayTally, flags, local_time, tally
-from engine.traffic.health.live import LiveCounters, absurd, follow, held_s, judge
+from engine.traffic.health.live import LiveCounters, absurd, follow, held_s, judge, measurable
 from engine.traffic.health.reasons import DAILY, LIVE, USABLE, HealthThresholds, Reason
 from engine.traffic.health.swapped import LaneOrder, follow_order
 from engine.traffic.layout import Layout
@@ -81,7 +81,7 @@ class HealthState:
         no = np.zeros(shape, dtype=bool)
         return cls(
             time_ns=NEVER,
-            counters=LiveCounters.initial(shape, 0),
+            counters=LiveCounters.initial(shape),
             order=LaneOrder.initial(shape),
             day=DayTally.initial(shape, -1),
             hold_s=np.zeros((len(LIVE), *shape), dtype=np.float32),
@@ -134,24 +134,24 @@ def health_step(
         raise ValueError(f"frame: expected shape {shape}, was {frame.volume.shape}")
     if state.time_ns != NEVER and frame.time_ns <= state.time_ns:
         return state, state.health
+    frame = measurable(frame)
     first = state.time_ns == NEVER
     elapsed_s = frame.period_s if first else (frame.time_ns - state.time_ns) / _NS
-    before = LiveCounters.initial(shape, frame.time_ns) if first else state.counters
     day_before = DayTally.initial(shape, local_time(frame.time_ns, utc_offset_s)[0]) if first else state.day
 
     there = np.arange(shape[1]) < layout.lanes[:, None]
     absurd_now = absurd(frame, thresholds) & there
     credible = there & ~absurd_now & ~state.health.excluded
     company = company_of(frame, credible, layout, thresholds, traffic)
-    counters = follow(before, frame, absurd_now, company, elapsed_s, thresholds)
+    counters = follow(state.counters, frame, absurd_now, company, elapsed_s, thresholds)
     calm = counters.jam_s > thresholds.jam_memory_s.value
     order = follow_order(state.order, frame, credible & calm, layout, elapsed_s, thresholds)
     swapped_s = order.swapped_s()
     zero_share = np.where(state.urban, thresholds.zero_share_urban.value, thresholds.zero_share_rural.value)
     day = tally(day_before, frame, absurd_now, company, calm, zero_share, utc_offset_s, thresholds)
 
-    again = absurd_now & (before.absurd_age_s + elapsed_s <= thresholds.clear_soon_after_s.value)
-    found = judge(counters, frame.time_ns, again, swapped_s, thresholds)
+    again = absurd_now & (state.counters.absurd_age_s + elapsed_s <= thresholds.clear_soon_after_s.value)
+    found = judge(counters, frame.period_s, again, swapped_s, thresholds)
     hold_s = np.where(found, _clear_s(thresholds), np.maximum(state.hold_s - np.float32(elapsed_s), 0)).astype(
         np.float32
     )
@@ -218,13 +218,13 @@ def evidence(
         reading, limit, unit = _absurd_reading(frame, at, thresholds)
         return Evidence(reading, limit, unit, frame.time_ns)
     swapped_s = state.order.swapped_s()
-    held = float(held_s(state.counters, reason, frame.time_ns, swapped_s)[at])
+    held = float(held_s(state.counters, reason, swapped_s)[at])
     since_ns = frame.time_ns - round(held * _NS)
     counters = state.counters
     if reason == Reason.CHATTER:
         return Evidence(float(counters.volume[at]), thresholds.chatter_veh_30s, "veh", since_ns)
     if reason == Reason.SPIKES:
-        return Evidence(float(counters.spike_s[at]), thresholds.spike_for_s, "s", frame.time_ns)
+        return Evidence(float(counters.spike_s[at]), thresholds.spike_for_s, "s", since_ns)
     if reason == Reason.SILENT:
         expected = float((counters.share(thresholds) * counters.missed_veh)[at])
         return Evidence(expected, thresholds.silent_expected_veh, "veh", since_ns)
@@ -281,10 +281,6 @@ def _onset_ns(
     for reason in (*LIVE, *DAILY):
         has = (flagged & np.uint16(reason)) != 0
         if has.any():
-            held = (
-                np.full(len(flagged), day.seen_s)
-                if reason in DAILY
-                else held_s(counters, reason, frame.time_ns, swapped_s)[new]
-            )
+            held = np.full(len(flagged), day.seen_s) if reason in DAILY else held_s(counters, reason, swapped_s)[new]
             longest_s = np.where(has, np.maximum(longest_s, held), longest_s)
     return frame.time_ns - np.round(longest_s * _NS).astype(np.int64)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from engine.thresholds import Sourced, TrafficThresholds
 from engine.traffic.frame import Frame, StationFrame
 from engine.traffic.health.lengths import LengthState, LengthThresholds, estimate_speeds
-from engine.traffic.health.live import absurd
-from engine.traffic.health.profile import QUANTITIES, Profile, learn
+from engine.traffic.health.live import absurd, measurable
+from engine.traffic.health.profile import Profile, learn
 from engine.traffic.health.reasons import HealthThresholds
+from engine.traffic.health.shares import LaneShares, ShareThresholds, learn_shares, whole_over_part
 from engine.traffic.health.step import NEVER, Health
 from engine.traffic.layout import Layout
 from engine.traffic.stations import aggregate_lanes
@@ -42,12 +43,9 @@ class Way(enum.IntEnum):
 
 
 @dataclass(frozen=True)
-class SubstituteThresholds(LengthThresholds):
+class SubstituteThresholds(LengthThresholds, ShareThresholds):
     """How far a neighbour speaks, and how fast usual values are learnt."""
 
-    share_memory_s: Sourced
-    smallest_share: Sourced
-    """Lanes that usually carry less than this of their station cannot stand in for the rest."""
     between_m: Sourced
     """Farthest that two stations may be from one between them."""
     beside_m: Sourced
@@ -66,8 +64,7 @@ class SubstituteState:
     time_ns : int
         Of the newest frame. [ns since 1970 UTC]
     lengths : LengthState
-    lane_sums : ndarray, shape (QUANTITIES, n_station, n_lane), float64
-        Fading sums of flow, density and occupancy of each lane, over periods with all lanes; zero = never seen.
+    shares : LaneShares
     known : ndarray, shape (n_station, n_lane), bool
         Lanes that ever reported.
     profile : Profile
@@ -75,7 +72,7 @@ class SubstituteState:
 
     time_ns: int
     lengths: LengthState
-    lane_sums: Floats
+    shares: LaneShares
     known: Bools
     profile: Profile
 
@@ -86,7 +83,7 @@ class SubstituteState:
         return cls(
             NEVER,
             LengthState.initial(shape),
-            np.zeros((QUANTITIES, *shape)),
+            LaneShares.initial(shape),
             np.zeros(shape, dtype=bool),
             Profile.initial(n_station, usual),
         )
@@ -141,12 +138,15 @@ def substitute(
         In this order: the lanes that are believed; when some of the usual ones are missing, those that are left divided
         by the share that they usually carry; when none is left, the nearest stations up- and downstream that measure,
         flow and density linear between them, times what is usual here over what is usual there at this time of day
-        where both are known; when there is none near enough, what is usual here; else NaN.
+        where both are known; when there is none near enough, what is usual here; else NaN. Of a station that measures
+        speeds only, and for which nobody else speaks, the speed is the harmonic mean of its lanes, and counts as
+        measured, without a flow.
 
     Source
     ------
     Own construction; imputing from lanes and neighbours by their usual relation as Chen et al. (2003), TRR 1855.
     """
+    frame = measurable(frame)
     n_station, n_lane = shape = frame.volume.shape
     there = np.arange(n_lane) < layout.lanes[:, None]
     use = there & ~health.excluded & ~absurd(frame, health_thresholds)
@@ -164,9 +164,10 @@ def substitute(
     lanes = np.stack([quantity.reshape(shape) for quantity in per_lane])
     reported = ~np.isnan(lanes[0])
     known = state.known | reported
-    whole = (reported | ~known).all(axis=1) & reported.any(axis=1)
+    whole = np.asarray((reported | ~known).all(axis=1) & reported.any(axis=1))
+    doubted = np.asarray(health.excluded.any(axis=1))
 
-    values, scaled = _by_shares(lanes, reported, known, state.lane_sums, thresholds.smallest_share.value)
+    values, scaled = _by_shares(lanes, reported, known, state.shares, layout, thresholds.smallest_share.value)
     used = reported.sum(axis=1)
     estimated = (reported & ~(frame.speed_kmh > 0) & (speed > 0)).any(axis=1)
     way = np.where(estimated, Way.LENGTH, Way.MEASURED).astype(np.int8)
@@ -177,14 +178,17 @@ def substitute(
         usual = state.profile.now(frame.time_ns, utc_offset_s).astype(np.float64)
         values[blind], way[blind] = _from_elsewhere(blind, values, used > 0, usual, layout, thresholds)
     flow, density, occupancy = values.T
+    speeds = np.divide(flow, density, out=np.full(n_station, np.nan), where=density > _EMPTY_VEH_KM)
+    lost = np.flatnonzero(way == Way.UNKNOWN)
+    if len(lost):
+        speeds[lost], used[lost] = _harmonic(speed[lost])
+        way[lost[used[lost] > 0]] = Way.MEASURED
     elapsed_s = frame.period_s if state.time_ns == NEVER else max((frame.time_ns - state.time_ns) / _NS, 0.0)
-    keep = float(np.exp(-elapsed_s / thresholds.share_memory_s.value))
-    learns = whole[:, None] & reported
     new = replace(
         state,
         time_ns=frame.time_ns,
         lengths=lengths,
-        lane_sums=np.where(learns, state.lane_sums * keep + np.nan_to_num(lanes), state.lane_sums),
+        shares=learn_shares(state.shares, lanes, whole, doubted, layout, elapsed_s, thresholds),
         known=known,
         profile=profile,
     )
@@ -194,7 +198,7 @@ def substitute(
         lanes_used=used,
         flow_veh_h_lane=flow,
         density_veh_km_lane=density,
-        speed_kmh=np.divide(flow, density, out=np.full(n_station, np.nan), where=density > _EMPTY_VEH_KM),
+        speed_kmh=speeds,
         occupancy_pct=occupancy,
         substituted=way >= Way.LANES,
     )
@@ -202,7 +206,7 @@ def substitute(
 
 
 def _by_shares(
-    lanes: Floats, reported: Bools, known: Bools, sums: Floats, smallest_share: float
+    lanes: Floats, reported: Bools, known: Bools, shares: LaneShares, layout: Layout, smallest_share: float
 ) -> tuple[Floats, Bools]:
     """Return the mean lane of each station, shape (n_station, QUANTITIES), and where lanes were made up for."""
     total, count = np.where(reported, lanes, 0.0), reported.sum(axis=1)
@@ -211,16 +215,9 @@ def _by_shares(
     counts = np.stack((count, count, has_occupancy.sum(axis=1)))
     mean = np.divide(total.sum(axis=2), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
     scaled = (known & ~reported).any(axis=1) & (count > 0)
-    if scaled.any():
-        # Lanes that never reported together with the rest have no share yet: they count as the mean of the others.
-        usual = known & (sums[0] > 0)
-        here = np.where(usual & reported, sums, 0.0).sum(axis=2)
-        whole = np.where(usual, sums, 0.0).sum(axis=2)
-        n_usual, n_here = usual.sum(axis=1), (usual & reported).sum(axis=1)
-        ratio = np.divide(
-            whole * n_here, here * n_usual, out=np.ones(whole.shape), where=(here > smallest_share * whole) & (here > 0)
-        )
-        mean = np.where(scaled, mean * ratio, mean)
+    rows = np.flatnonzero(scaled)
+    if len(rows):
+        mean[:, rows] *= whole_over_part(shares, rows, reported[rows], known[rows], layout, smallest_share)
     return mean.T.copy(), scaled
 
 
@@ -261,6 +258,14 @@ def _from_elsewhere(
     way = np.where(np.isnan(found[:, :2]).any(axis=1), Way.UNKNOWN, way).astype(np.int8)
     found[way == Way.UNKNOWN] = np.nan
     return found, way
+
+
+def _harmonic(speed_kmh: Floats) -> tuple[Floats, Ints]:
+    """Return the harmonic mean of the lanes of each row, and of how many; NaN of none."""
+    moving = speed_kmh > 0
+    count = moving.sum(axis=1)
+    slowness = np.divide(1.0, speed_kmh, out=np.zeros(speed_kmh.shape), where=moving).sum(axis=1)
+    return np.divide(count, slowness, out=np.full(len(count), np.nan), where=count > 0), count
 
 
 def _mix(first: Floats, second: Floats, weight: Floats) -> Floats:

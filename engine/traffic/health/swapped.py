@@ -70,8 +70,9 @@ def follow_order(
     Notes
     -----
     A pair is the wrong way round while the faster of the two at both stations next door is the slower one here, each
-    time by more than the margin. In free traffic the order of the lanes by speed is the same along a road; in jams it
-    is not, so jams are left out.
+    time by more than the margin, and both lanes look more like the other one there than like themselves: with two lanes
+    exchanged, the one between them is innocent. In free traffic the order of the lanes by speed is the same along a
+    road; in jams it is not, so jams are left out.
 
     Source
     ------
@@ -94,8 +95,22 @@ def follow_order(
     has_both = (layout.up >= 0) & (layout.down >= 0) & (layout.gap_m <= near_m) & (layout.gap_m[up] <= near_m)
     gap_up, gap_down = gap[up], gap[np.maximum(layout.down, 0)]
     margin = thresholds.swapped_margin_kmh.value
+    fits = _fits_better_swapped(mean, up, np.maximum(layout.down, 0), one, other)
     sure = has_both[:, None] & (np.abs(gap) > margin) & (np.abs(gap_up) > margin) & (np.abs(gap_down) > margin)
     judged = has_both[:, None] & ~np.isnan(gap + gap_up + gap_down) & np.asarray(known.any(axis=1))[:, None]
-    wrong = sure & (gap * gap_up < 0) & (gap * gap_down < 0)
+    wrong = sure & fits & (gap * gap_up < 0) & (gap * gap_down < 0)
     pair_s = np.where(judged, np.where(wrong, order.pair_s + frame.period_s, 0.0), order.pair_s)
     return LaneOrder(weight, speed, pair_s)
+
+
+def _fits_better_swapped(
+    mean: Floats, up: NDArray[np.int64], down: NDArray[np.int64], one: NDArray[np.intp], other: NDArray[np.intp]
+) -> Bools:
+    """Return which pairs are closer to each other's place at the stations next door than to their own."""
+    known = ~np.isnan(mean)
+    count = np.maximum(known.sum(axis=1), 1)
+    here = mean - (np.where(known, mean, 0.0).sum(axis=1) / count)[:, None]
+    there = (here[up] + here[down]) / 2.0
+    first = np.abs(here[:, one] - there[:, other]) < np.abs(here[:, one] - there[:, one])
+    second = np.abs(here[:, other] - there[:, one]) < np.abs(here[:, other] - there[:, other])
+    return np.asarray(first & second)

@@ -1,96 +1,59 @@
-"""Small road networks for tests."""
+"""Roads and traffic made up for tests: smooth, busy, with faults put in where a test wants them."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from engine.traffic.network.graph import Network
-from engine.traffic.network.thresholds import NetworkThresholds
-from engine.traffic.network.times import LinkTimes
+from engine.traffic.frame import Frame, Series
+from engine.traffic.health.reasons import HealthThresholds
+from engine.traffic.health.step import Health, HealthState, health_step
+from engine.traffic.health.substitute import SubstituteThresholds
+from engine.traffic.layout import Layout
 from ingest.thresholds import load_group
+from tests.engine.builders import NS, TRAFFIC
 
-NUMBERS: NetworkThresholds = load_group(NetworkThresholds, "traffic_network")
-
-
-def roads(
-    links: Sequence[tuple[str, str, str]],
-    *,
-    length_m: Any = 1000.0,
-    free_kmh: Any = 100.0,
-    capacity_veh_h: Any = 2000.0,
-    rank: Any = 1,
-    turn_s: float = 0.0,
-    both_ways: bool = False,
-) -> Network:
-    """Return links (road, from, to); columns broadcast. ``both_ways`` adds each once more in reverse."""
-    n = len(links)
-    columns = [np.broadcast_to(np.asarray(one, dtype=np.float64), n) for one in (length_m, free_kmh, capacity_veh_h)]
-    ranks = np.broadcast_to(np.asarray(rank, dtype=np.int8), n)
-    reverse = np.zeros(n, dtype=np.bool_)
-    rows = list(links)
-    if both_ways:
-        rows += [(road, to, start) for road, start, to in links]
-        columns = [np.tile(one, 2) for one in columns]
-        ranks, reverse = np.tile(ranks, 2), np.repeat([False, True], n)
-    nodes = sorted({node for _, start, to in rows for node in (start, to)})
-    names = sorted({road for road, _, _ in rows})
-    return Network.of(
-        link_ids=tuple(f"{road}:{start}-{to}" for road, start, to in rows),
-        node_ids=tuple(nodes),
-        road_ids=tuple(names),
-        from_node=np.array([nodes.index(start) for _, start, _ in rows], dtype=np.int64),
-        to_node=np.array([nodes.index(to) for _, _, to in rows], dtype=np.int64),
-        road=np.array([names.index(road) for road, _, _ in rows], dtype=np.int64),
-        reverse=reverse,
-        rank=ranks.copy(),
-        lanes=np.full(len(rows), 2),
-        length_m=columns[0].copy(),
-        free_kmh=columns[1].copy(),
-        capacity_veh_h=columns[2].copy(),
-        ramp_s=turn_s,
-        turn_s=turn_s,
-    )
+HEALTH: HealthThresholds = load_group(HealthThresholds, "traffic_health")
+FILL: SubstituteThresholds = load_group(SubstituteThresholds, "traffic_substitute")
+PERIOD_S = 30.0
+MORNING_NS = 8 * 3600 * NS
+"""08:00 of a day without a UTC offset."""
+SPEEDS = (112.0, 100.0, 90.0)
+"""Of lanes 1 to 3, so far apart that their order tells."""
 
 
-def grid(random: np.random.Generator, n: int) -> Network:
-    """Return a square of streets with lengths and speeds drawn at random."""
-    links = [(f"h{row}", f"{row},{col}", f"{row},{col + 1}") for row in range(n) for col in range(n - 1)]
-    links += [(f"v{col}", f"{row},{col}", f"{row + 1},{col}") for row in range(n - 1) for col in range(n)]
-    return roads(
-        links,
-        length_m=random.uniform(200, 9000, len(links)),
-        free_kmh=random.uniform(40, 110, len(links)),
-        turn_s=20.0,
-        both_ways=True,
-    )
+def road(n_station: int, n_lane: int = 3, spacing_m: float = 1000.0) -> Layout:
+    return Layout.along(np.arange(n_station) * spacing_m, n_lane, 100.0)
 
 
-def slowly(network: Network, times: LinkTimes, link: int, offset_m: float, depart_s: float) -> dict[int, float]:
-    """Dijkstra's method as the textbook has it, one origin, one label at a time: when each link is entered."""
-    whole = replace(times, losses=replace(times.losses, link=times.losses.link * 0 - 1))
-    start = np.array([depart_s])
-    left = depart_s + (1 - offset_m / network.length_m[link]) * (
-        float(whole.leave_s(np.array([link]), start)[0]) - depart_s
-    )
-    entered: dict[int, float] = {}
-    heap = [
-        (left + float(lost), int(then))
-        for then, lost in zip(network.onward[link], network.onward_s[link], strict=True)
-        if then >= 0
-    ]
-    heapq.heapify(heap)
-    while heap:
-        at, here = heapq.heappop(heap)
-        if here in entered or not np.isfinite(at):
-            continue
-        entered[here] = at
-        leave = float(times.leave_s(np.array([here]), np.array([at]))[0])
-        for then, lost in zip(network.onward[here], network.onward_s[here], strict=True):
-            if then >= 0 and int(then) not in entered:
-                heapq.heappush(heap, (leave + float(lost), int(then)))
-    return entered
+def traffic(n_time: int, n_station: int, n_lane: int = 3, *, seed: int = 0, start_ns: int = MORNING_NS) -> Series:
+    """Return free traffic of about 6 vehicles a lane and period."""
+    rng = np.random.default_rng(seed)
+    shape = (n_time, n_station, n_lane)
+    volume = rng.poisson(6.0, shape).astype(np.float64)
+    speed = np.where(volume > 0, np.resize(SPEEDS, n_lane) + rng.normal(0.0, 3.0, shape), np.nan)
+    occupancy = np.where(volume > 0, np.round(volume * 700.0 / (np.nan_to_num(speed, nan=100.0) / 3.6) / 30.0, 1), 0.0)
+    times = start_ns + (np.arange(n_time) + 1) * int(PERIOD_S * NS)
+    return Series(times.astype(np.int64), PERIOD_S, volume, speed, occupancy)
+
+
+def judge_all(
+    series: Series, layout: Layout, thresholds: Any = HEALTH, utc_offset_s: float = 0.0, **options: Any
+) -> tuple[HealthState, list[Health]]:
+    state = HealthState.initial(layout, series.volume.shape[2], **options)
+    verdicts = []
+    for frame in series.frames():
+        state, health = health_step(state, frame, layout, thresholds, TRAFFIC, utc_offset_s)
+        verdicts.append(health)
+    return state, verdicts
+
+
+def reasons_of(verdicts: list[Health]) -> np.ndarray:
+    """Return the flags of all periods, shape (time, station, lane)."""
+    return np.stack([health.reasons for health in verdicts])
+
+
+def frame_of(volume: Any, speed: Any, occupancy: Any, time_ns: int = MORNING_NS) -> Frame:
+    grids = [np.array(values, dtype=np.float64) for values in (volume, speed, occupancy)]
+    return Frame(time_ns, PERIOD_S, *grids)

@@ -20,7 +20,7 @@ from engine.traffic.network.times import Losses
 from gwanje.regions import region_of
 from gwanje.running import settings_from
 from ingest.network import network_of
-from tests.engine.traffic.roads import NUMBERS, grid, roads
+from tests.engine.traffic.networks import NUMBERS, grid, roads
 
 IN, A, OUT, B1, B2 = range(5)
 HOUR = 3600.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.traffic.network.graph import NONE
 from engine.traffic.network.paths import Origins, arrivals, routes, search, travel_times
 from engine.traffic.network.times import FOREVER_S, Losses, link_times, queue_delay_s
-from tests.engine.traffic.roads import grid, roads, slowly
+from tests.engine.traffic.networks import grid, roads, slowly
 
 SEEDS = st.integers(0, 2**32 - 1)
 
