@@ -69,6 +69,7 @@ def _ours(rig: Rig, plan: dict[str, Any], watch_s: float, warm_s: float) -> dict
     figures = {
         "messages_s": rate_of(before, after, "observations", spent_s) / size,
         "sent_s": sent["sent"] / sent["seconds"],
+        "let_go_times": after["session_telemetry_let_go"] - before["session_telemetry_let_go"],
         "dropped_s": rate_of(before, after, "telemetry_dropped", spent_s),
         "core_frac": cpu_s / spent_s,
         "memory_mib": rig.memory_mib,

@@ -53,8 +53,8 @@ def run(
         ``detectors_sent`` to the broker, of which ``detectors_let_go`` at the broker: what did not come over our
         session (mosquitto's own count of drops leaves out what it forgets with a connection); ``let_go_times``: new
         connections for that. Of the rest ``detectors_taken`` into the state, ``detectors_shed`` out of our queue,
-        ``detectors_repeated``; ``detectors_unaccounted``: none of these. ``hazards_sent``, ``hazards_acknowledged`` by the
-        broker, ``hazards_stored``, counted in the database; ``hazards_lost``. ``recovered_s`` from the end of the
+        ``detectors_repeated``; ``detectors_unaccounted``: none of these. ``hazards_sent``, ``hazards_acknowledged`` by
+        the broker, ``hazards_stored``, counted in the database; ``hazards_lost``. ``recovered_s`` from the end of the
         overload until our queues were empty and the newest reading was less than a second old; -1 if never.
         ``cut_short``: the broker's own memory passed its limit. ``picture``: name of a PNG, if one was wanted.
     """
