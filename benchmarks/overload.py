@@ -50,9 +50,11 @@ def run(
     -------
     dict
         ``memory``: rows of seconds, MiB of the system, MiB of the broker; ``most_mib`` and ``calm_mib`` of the system.
-        ``detectors_sent`` to the broker, ``detectors_taken`` into the state, ``detectors_shed`` and counted by us,
-        ``detectors_unaccounted``: what the broker dropped for us. ``hazards_sent``, ``hazards_acknowledged`` by the
-        broker, ``hazards_stored``, counted in the database; ``hazards_lost``. ``recovered_s`` from the end of the
+        ``detectors_sent`` to the broker, of which ``detectors_let_go`` at the broker: what did not come over our
+        session (mosquitto's own count of drops leaves out what it forgets with a connection); ``let_go_times``: new
+        connections for that. Of the rest ``detectors_taken`` into the state, ``detectors_shed`` out of our queue,
+        ``detectors_repeated``; ``detectors_unaccounted``: none of these. ``hazards_sent``, ``hazards_acknowledged`` by
+        the broker, ``hazards_stored``, counted in the database; ``hazards_lost``. ``recovered_s`` from the end of the
         overload until our queues were empty and the newest reading was less than a second old; -1 if never.
         ``cut_short``: the broker's own memory passed its limit. ``picture``: name of a PNG, if one was wanted.
     """
@@ -176,15 +178,20 @@ def _bound_s(name: str) -> float:
 
 
 def _detectors(rig: Rig, sent: float, hazards: int) -> dict[str, float]:
-    """Say what became of the detectors' messages: what is neither taken nor shed has never come to us."""
+    """Say what became of the detectors' messages: what was let go at the broker has never come to us."""
     after = rig.figures()
+    received = after["session_telemetry_received"]
     taken = after["observations"] - hazards
     shed = after["telemetry_dropped"]
+    repeated = after["duplicates"]
     return {
         "detectors_sent": sent,
+        "detectors_let_go": sent - received,
+        "let_go_times": after["session_telemetry_let_go"],
         "detectors_taken": taken,
         "detectors_shed": shed,
-        "detectors_unaccounted": sent - taken - shed - after["duplicates"],
+        "detectors_repeated": repeated,
+        "detectors_unaccounted": received - taken - shed - repeated,
     }
 
 

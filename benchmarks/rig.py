@@ -226,13 +226,16 @@ class Rig:
     @contextlib.contextmanager
     def sending(self, **plan: Any) -> Iterator[Sender]:
         """Send in a process of its own until the end of the ``with``; see `benchmarks.publisher.Plan`."""
-        own = {"port": self.mqtt_port, "stations": self.stations, "district": DISTRICT, "lanes": self.lanes}
-        given = msgspec.convert(own | plan, Plan)
-        sender = Sender(given)
+        sender = Sender(self.plan(**plan))
         try:
             yield sender
         finally:
             sender.end()
+
+    def plan(self, **plan: Any) -> Plan:
+        """Return what to send to this broker, as the stations of this region."""
+        own = {"port": self.mqtt_port, "stations": self.stations, "district": DISTRICT, "lanes": self.lanes}
+        return msgspec.convert(own | plan, Plan)
 
 
 class Sender:

@@ -40,6 +40,7 @@ from ingest.core import Core
 from ingest.feed import Decoder, StoreFeed
 from ingest.intake import Intake
 from ingest.letters import LetterBox
+from ingest.mqtt.backlog import BacklogLimits
 from ingest.mqtt.session import Incoming, OversizePublish
 from ingest.pipeline import Pipeline
 from ingest.present import Presenter
@@ -134,7 +135,15 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         if by_device_time
         else WallTicks(intake, wall, _tick_s(settings), gather_s=_gather_s(settings))
     )
-    inlets = Inlets(outside.mqtt_url, intake, timekeeper, by_device_time=by_device_time)
+    letting_go = {name: number.value for name, number in load_numbers("backlog", folder).items()}
+    told_for_s = letting_go.pop("told_for_s")
+    inlets = Inlets(
+        outside.mqtt_url,
+        intake,
+        timekeeper,
+        by_device_time=by_device_time,
+        backlog=BacklogLimits(**letting_go) if settings.mqtt_url else None,
+    )
 
     live = LiveView(secrets.token_hex(8), settings.mode)
     store = PostgresDeskStore(outside.database, wall, timedelta(seconds=numbers["keep_ended_s"].value))
@@ -207,6 +216,7 @@ def compose(settings: Settings, catalogue: Catalogue, outside: Outside) -> Compo
         duplicates=lambda: core.batcher.deduplicator.duplicates,
         clock=timekeeper.now,
         by_device_time=by_device_time,
+        told_for_s=told_for_s,
     )
     services = Services(
         catalogue=catalogue,

@@ -8,6 +8,7 @@ import msgspec
 
 from config.catalogue.model import DEVICE_KINDS
 from ingest.intake import HAZARDS, TELEMETRY, Intake
+from ingest.mqtt.backlog import Backlog, BacklogLimits
 from ingest.mqtt.session import Incoming, MqttSession, OversizePublish
 from ingest.timekeeping import Timekeeper
 from sensors.topics import GATEWAY_LEVEL, PREFIX
@@ -32,6 +33,12 @@ class Inlets:
     Two in operation, one for hazards and one for telemetry, so that detectors can be held back at the socket while
     slopes, towers and signs are read on. One in a replay, for there the order of all messages counts.
 
+    Parameters
+    ----------
+    backlog
+        When an outside broker's backlog of telemetry is let go; None for never, which is right for the embedded broker:
+        that one bounds what it holds by itself. Hazards and replays never let anything go.
+
     Attributes
     ----------
     sessions
@@ -40,7 +47,15 @@ class Inlets:
         All sessions by what they are for, that of commands included.
     """
 
-    def __init__(self, url: str, intake: Intake, timekeeper: Timekeeper, *, by_device_time: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        intake: Intake,
+        timekeeper: Timekeeper,
+        *,
+        by_device_time: bool,
+        backlog: BacklogLimits | None = None,
+    ) -> None:
         self._intake = intake
         self._timekeeper = timekeeper
         plan = keepers(by_device_time=by_device_time)
@@ -51,6 +66,7 @@ class Inlets:
                 filters=filters,
                 on_messages=self._take_hazards if lane == HAZARDS else self._take_telemetry,
                 on_oversize=lambda report, lane=lane: self._take_oversize(report, lane),  # type: ignore[misc]
+                backlog=Backlog(backlog) if backlog is not None and lane == TELEMETRY else None,
             )
             for lane, (client_id, filters) in enumerate(plan.items())
         ]

@@ -46,6 +46,8 @@ class Watch:
     duplicates: Callable[[], int]
     clock: Callable[[], datetime]
     by_device_time: bool
+    told_for_s: float
+    """How long it is said that a broker's backlog was let go. [s]"""
 
     def parts(self) -> list[PartView]:
         """Return the state of every part with its reason."""
@@ -53,10 +55,22 @@ class Watch:
 
     def _broker(self) -> PartView:
         sessions = self.sessions.values()
-        lost = [session for session in sessions if not session.state.connected]
+        lost = [one for one in sessions if not one.state.connected and not one.state.renewing]
         if lost:
             why = lost[0].state.reason
             return PartView(id="broker", state="down", reason=Name(f"연결 끊김: {why}", f"not connected: {why}"))
+        backlogs = [one.backlog for one in sessions if one.backlog is not None]
+        if any(backlog.went_within(self.told_for_s) for backlog in backlogs):
+            times = sum(backlog.let_go for backlog in backlogs)
+            return PartView(
+                id="broker",
+                state="degraded",
+                reason=Name(
+                    f"입력 과다: 브로커에 밀린 검지기 자료(QoS 0)를 버리고 최신 자료부터 다시 받음, 지금까지 {times}회",
+                    "more comes than is taken: what the broker was behind with for detectors (QoS 0) was let go, "
+                    f"{times} times by now",
+                ),
+            )
         if any(session.paused for session in sessions):
             return PartView(
                 id="broker",
@@ -161,6 +175,11 @@ class Watch:
             yield f"session_{name}_connected", "Whether the MQTT session is connected", "gauge", connected
             yield f"session_{name}_reconnects", "Reconnects of the session", "counter", session.counters.reconnects
             yield f"session_{name}_acknowledged", "QoS 1 acknowledged", "counter", session.counters.acknowledged
+            yield f"session_{name}_received", "Messages that came over it", "counter", session.counters.received
+            if session.backlog is not None:
+                times, delay_s = session.backlog.let_go, session.backlog.delay_s
+                yield f"session_{name}_backlog_seconds", "What a ping waits behind at the broker", "gauge", delay_s
+                yield f"session_{name}_let_go", "Times that the broker's backlog was let go", "counter", times
         for code, label in ((Freshness.FRESH, "fresh"), (Freshness.STALE, "stale"), (Freshness.UNKNOWN, "unknown")):
             number = float((self.pipeline.state.freshness.state == code).sum())
             yield f"devices_{label}", f"Devices that are {label}", "gauge", number

@@ -141,7 +141,7 @@ class Batcher:
             letters=tuple(read.letters),
             acks=tuple(of(SignAck)),
             statuses=tuple(statuses),
-            faults=_faults(read.fast["vds"], heads["vds"]),
+            faults=_faults(read.fast["vds"], stations),
             repeated=repeated,
             skipped=again,
         )
@@ -211,6 +211,9 @@ def _duplicates(read: Read, fresh: dict[Any, Mask], fresh_rare: Mask) -> tuple[I
     return np.concatenate(repeated), pairs.astype(np.uint32)
 
 
-def _faults(observed: Observed, head: Envelope) -> dict[tuple[int, int], str]:
-    said = [(at, message.fault) for at, message in enumerate(observed.messages) if message.fault is not None]
-    return {(int(head.device[at]), int(head.time_ns[at])): words for at, words in said}
+def _faults(observed: Observed, stations: VdsColumns) -> dict[tuple[int, int], str]:
+    head = stations.envelope
+    return {
+        (int(head.device[at]), int(head.time_ns[at])): observed.messages[at].fault
+        for at in np.flatnonzero(stations.fault).tolist()
+    }

@@ -72,10 +72,11 @@ class Believer:
         if kind != "vds":
             return good, LookedAt(time_ns, None)
         laid = lane_samples(messages)
-        beyond = laid.lane > self._lanes[device - self._first_station][laid.message]
+        lane = laid.values.lane
+        beyond = lane > self._lanes[device - self._first_station][laid.message]
         good[laid.message[beyond]] = False
         # At most sixteen lanes: each pair of message and lane has a number of its own.
-        pair = laid.message * 32 + laid.lane
+        pair = laid.message * 32 + lane
         if not (pair[1:] > pair[:-1]).all():  # nearly all stations name their lanes in order
             pair = np.sort(pair)
             good[pair[1:][pair[1:] == pair[:-1]] // 32] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,11 +18,15 @@ from sensors.observations import DeviceStatus
 from sensors.registry import Registry
 from storage.views import DeviceView
 
-_FRESHNESS = {Freshness.FRESH: "fresh", Freshness.STALE: "stale", Freshness.UNKNOWN: "unknown"}
-_CONGESTION: dict[CongestionLevel, str | None] = {level: level.name.lower() for level in CongestionLevel} | {
+_Computed = tuple[str | None, dict[str, float | None]]
+"""Level and values."""
+_NOTHING: _Computed = (None, {})
+# By number, as the engine's arrays have them: an IntEnum is found by its number.
+_FRESHNESS: dict[int, str] = {Freshness.FRESH: "fresh", Freshness.STALE: "stale", Freshness.UNKNOWN: "unknown"}
+_CONGESTION: dict[int, str | None] = {level: level.name.lower() for level in CongestionLevel} | {
     CongestionLevel.UNKNOWN: None
 }
-_HAZARD = {level: level.name.lower() for level in HazardLevel}
+_HAZARD: dict[int, str] = {level: level.name.lower() for level in HazardLevel}
 _PICTURE = ("pan_deg", "tilt_deg", "zoom")
 _KEPT: dict[DeviceKind, tuple[str, ...]] = {
     "slope": ("pore_pressure_kpa", "battery_v", "rssi_dbm"),
@@ -140,43 +144,51 @@ class Presenter:
         self._newest_ns[envelope.device[newest]] = envelope.time_ns[newest]
         return newest
 
-    def _rows(self, devices: Iterable[int], state: EngineState) -> dict[str, DeviceView]:
-        return {self._registry.ids[device]: self._row(device, state) for device in devices}
-
-    def _row(self, device: int, state: EngineState) -> DeviceView:
-        freshness = state.freshness
-        heard = freshness.time_ns[device] != NEVER
-        level, values = self._computed(device, state)
-        online = int(freshness.online[device])
-        return DeviceView(
-            id=self._registry.ids[device],
-            freshness=_FRESHNESS[Freshness(int(freshness.state[device]))],  # type: ignore[arg-type]
-            online=None if online < 0 else bool(online),
-            fault=self._faults.get(device),
-            level=level,
-            time=from_ns(int(freshness.time_ns[device])) if heard else None,
-            received=from_ns(int(freshness.received_ns[device])) if heard else None,
-            values=values | self._kept(device),
-        )
+    def _rows(self, devices: Sequence[int], state: EngineState) -> dict[str, DeviceView]:
+        """Make rows; what the engine has of all these devices is taken out of its arrays in one go."""
+        freshness, ids, faults = state.freshness, self._registry.ids, self._faults
+        place = np.array(devices, dtype=np.int64)
+        columns = (freshness.state, freshness.online, freshness.time_ns, freshness.received_ns)
+        computed = self._computed(place, state)
+        rows = {}
+        for device, fresh, online, time_ns, received_ns in zip(
+            devices, *(column[place].tolist() for column in columns), strict=True
+        ):
+            heard = time_ns != NEVER
+            level, values = computed.get(device, _NOTHING)
+            rows[ids[device]] = DeviceView(
+                id=ids[device],
+                freshness=_FRESHNESS[fresh],  # type: ignore[arg-type]
+                online=None if online < 0 else bool(online),
+                fault=faults.get(device),
+                level=level,
+                time=from_ns(time_ns) if heard else None,
+                received=from_ns(received_ns) if heard else None,
+                values=values | self._kept(device),
+            )
+        return rows
 
     def _kept(self, device: int) -> dict[str, float | None]:
         kept = dict(self._pictures.get(device, {}))
         if self._heard[device]:
             kind = DEVICE_KINDS[self._registry.kind[device]]
             row = device - self._registry.start[kind]
-            kept |= {name: _shown(latest, row, _DIGITS) for name, latest in self._latest[kind].items()}
+            kept |= {name: _shown_one(latest, row, _DIGITS) for name, latest in self._latest[kind].items()}
         return kept
 
-    def _computed(self, device: int, state: EngineState) -> tuple[str | None, dict[str, float | None]]:
-        if (row := self._row_of("vds", device)) is not None:
-            return _station(state.stations, row)
-        if (row := self._row_of("slope", device)) is not None:
-            return _slope(state.slopes, row)
-        return None, {}
+    def _computed(self, place: Ints, state: EngineState) -> dict[int, _Computed]:
+        """Return what the engine computed, by device, of those that it computes something for."""
+        stations, slopes = self._of_kind("vds", place), self._of_kind("slope", place)
+        of_stations = _stations(state.stations, stations - self._registry.start["vds"])
+        of_slopes = _slopes(state.slopes, slopes - self._registry.start["slope"])
+        return dict(zip(stations.tolist(), of_stations, strict=True)) | dict(
+            zip(slopes.tolist(), of_slopes, strict=True)
+        )
 
-    def _row_of(self, kind: DeviceKind, device: int) -> int | None:
-        row = device - self._registry.start[kind]
-        return row if 0 <= row < self._registry.count[kind] else None
+    def _of_kind(self, kind: DeviceKind, place: Ints) -> Ints:
+        """Return those that are of a kind."""
+        start = self._registry.start[kind]
+        return place[(place >= start) & (place < start + self._registry.count[kind])]
 
 
 def _envelopes(tick: Tick) -> tuple[Envelope, ...]:
@@ -191,26 +203,45 @@ def _envelopes(tick: Tick) -> tuple[Envelope, ...]:
     )
 
 
-def _station(stations: StationState, row: int) -> tuple[str | None, dict[str, float | None]]:
-    level = CongestionLevel(int(stations.level[row]))
-    return _CONGESTION[level], {
-        "speed_kmh": _shown(stations.speed_kmh, row),
-        "flow_veh_h": _shown(stations.flow_veh_h, row, 0),
-        "density_veh_km": _shown(stations.density_veh_km, row),
-        "occupancy_pct": _shown(stations.occupancy_pct, row),
-    }
+def _stations(stations: StationState, row: Ints) -> Iterator[_Computed]:
+    columns = zip(
+        _shown(stations.speed_kmh, row),
+        _shown(stations.flow_veh_h, row, 0),
+        _shown(stations.density_veh_km, row),
+        _shown(stations.occupancy_pct, row),
+        strict=True,
+    )
+    for level, (speed, flow, density, occupancy) in zip(stations.level[row].tolist(), columns, strict=True):
+        yield (
+            _CONGESTION[level],
+            {"speed_kmh": speed, "flow_veh_h": flow, "density_veh_km": density, "occupancy_pct": occupancy},
+        )
 
 
-def _slope(slopes: SlopeState, row: int) -> tuple[str | None, dict[str, float | None]]:
-    level = int(slopes.level[row])
-    return (_HAZARD[HazardLevel(level)] if level > 0 else None), {
-        "tilt_rate_deg_h": _shown(slopes.rate_deg_h, row, 4),
-        "rain_1h_mm": _shown(slopes.rain_1h_mm, row),
-        "rain_24h_mm": _shown(slopes.rain_24h_mm, row),
-        "rain_excess": _shown(slopes.rain_excess, row, 3),
-    }
+def _slopes(slopes: SlopeState, row: Ints) -> Iterator[_Computed]:
+    columns = zip(
+        _shown(slopes.rate_deg_h, row, 4),
+        _shown(slopes.rain_1h_mm, row),
+        _shown(slopes.rain_24h_mm, row),
+        _shown(slopes.rain_excess, row, 3),
+        strict=True,
+    )
+    for level, (rate, hour, day, excess) in zip(slopes.level[row].tolist(), columns, strict=True):
+        yield (
+            _HAZARD[level] if level > 0 else None,
+            {"tilt_rate_deg_h": rate, "rain_1h_mm": hour, "rain_24h_mm": day, "rain_excess": excess},
+        )
 
 
-def _shown(column: Floats, row: int, digits: int = 1) -> float | None:
+def _shown(column: Floats, row: Ints, digits: int = 1) -> list[float | None]:
+    values = column[row]
+    # Rounded as Python does, correctly in decimals; numpy's own is not always.
+    return [
+        round(value, digits) if finite else None
+        for value, finite in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)
+    ]
+
+
+def _shown_one(column: Floats, row: int, digits: int = 1) -> float | None:
     value = float(column[row])
     return round(value, digits) if np.isfinite(value) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from sensors.registry import Registry
 from storage.writer_batches import DeadLetter
 
 _BRACE, _BRACKET = b"{["
+_device_of = attrgetter("device")
 ALONE = -1
 """Member number of a message that is no batch."""
 
@@ -70,7 +72,7 @@ class Read:
 
 _Row = tuple[int, Message, int, int, int]
 """Device, message, arrival, place and member."""
-_Whole = tuple[list[int], Sequence[Message], int, int]
+_Whole = tuple[Ints, Sequence[Message], int, int]
 """Devices, messages, arrival and place of a batch."""
 
 
@@ -172,13 +174,13 @@ class Reader:
                 continue
         return newest
 
-    def _members(self, batch: Gateway, value: Sequence[Message]) -> list[int] | None:
+    def _members(self, batch: Gateway, value: Sequence[Message]) -> Ints | None:
         """Return the indices of a batch's members; None when one is not the gateway's to speak for."""
         if not 1 <= len(value) <= MAX_BATCH:
             return None
-        known = batch.members
+        index = map(batch.members.__getitem__, map(_device_of, value))
         try:
-            return [known[member.device] for member in value]
+            return np.fromiter(index, dtype=np.int64, count=len(value))
         except KeyError:
             return None
 
@@ -287,7 +289,7 @@ def _joined(rows: Sequence[_Row], whole: Sequence[_Whole]) -> tuple[Ints, list[A
     parts: list[list[NDArray[np.int64]]] = [[_ints(device)], [_ints(received)], [_ints(place)], [_ints(member)]]
     joined: list[Any] = list(messages)
     for devices, values, _, _ in whole:
-        parts[0].append(_ints(devices))
+        parts[0].append(devices)
         joined += values
         parts[3].append(np.arange(len(devices), dtype=np.int64))
     parts[1].append(np.repeat(_ints([one[2] for one in whole]), counts))

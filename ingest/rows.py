@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,20 +23,42 @@ _ROAD_STATE_CODES = {state: code for code, state in enumerate(ROAD_STATES)} | {N
 
 def vds_rows(vds: VdsColumns, quality: NDArray[np.int16], keys: Keys) -> SeriesRows:
     """Return a row for each lane that was reported."""
-    message, lane = np.nonzero(~np.isnan(vds.volume))
+    reported = ~np.isnan(vds.volume)
+    n_message, n_lane = reported.shape
+    numbers = np.arange(1, n_lane + 1, dtype=np.int16)
+    if reported.all():  # nearly always: then there is nothing to pick
+
+        def of_message(column: NDArray[Any]) -> NDArray[Any]:
+            return np.repeat(column, n_lane)
+
+        def of_lane(column: NDArray[Any]) -> NDArray[Any]:
+            return column.reshape(-1)
+
+        lane = np.tile(numbers, n_message)
+    else:
+        message, place = np.nonzero(reported)
+
+        def of_message(column: NDArray[Any]) -> NDArray[Any]:
+            return column[message]
+
+        def of_lane(column: NDArray[Any]) -> NDArray[Any]:
+            return column[message, place]
+
+        lane = numbers[place]
+    head = vds.envelope
     return SeriesRows(
         "vds_lane",
         {
-            "time": vds.envelope.time_ns[message],
-            "received": vds.envelope.received_ns[message],
-            "device": keys[vds.envelope.device[message]],
-            "period_s": vds.period_s[message].astype(np.float32),
-            "volume": vds.volume[message, lane].astype(np.float32),
-            "speed_kmh": vds.speed_kmh[message, lane].astype(np.float32),
-            "occupancy_pct": vds.occupancy_pct[message, lane].astype(np.float32),
-            "heavy": vds.heavy[message, lane].astype(np.float32),
-            "lane": (lane + 1).astype(np.int16),
-            "quality": quality[message, lane],
+            "time": of_message(head.time_ns),
+            "received": of_message(head.received_ns),
+            "device": of_message(keys[head.device]),
+            "period_s": of_message(vds.period_s.astype(np.float32)),
+            "volume": of_lane(vds.volume).astype(np.float32),
+            "speed_kmh": of_lane(vds.speed_kmh).astype(np.float32),
+            "occupancy_pct": of_lane(vds.occupancy_pct).astype(np.float32),
+            "heavy": of_lane(vds.heavy).astype(np.float32),
+            "lane": lane,
+            "quality": of_lane(quality),
         },
     )
 

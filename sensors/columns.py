@@ -24,6 +24,7 @@ from sensors.observations import (
     TowerEvent,
     WeatherObservation,
 )
+from sensors.unpacking import whole_times_ns
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -245,19 +246,30 @@ def envelope(messages: Sequence[Received[Message]], start: int) -> Envelope:
 
 
 def times_ns(messages: Sequence[Message]) -> Ints:
-    """Return device times [ns since 1970 UTC], shape (n_message,), exactly; those beyond 64 bits become their ends.
+    """Return device times [ns since 1970 UTC], shape (n_message,), exactly; those beyond 64 bits become their ends."""
+    times = list(map(_time_of, messages))
+    parts = [_times_ns(times[start : start + _CHUNK]) for start in range(0, len(times), _CHUNK)]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def _times_ns(times: Sequence[datetime]) -> Ints:
+    """Return some times.
 
     Notes
     -----
     A double holds microseconds exactly enough to be rounded right until 2038; later times go one by one.
     """
-    seconds = np.fromiter(map(datetime.timestamp, map(_time_of, messages)), dtype=np.float64, count=len(messages))
-    if seconds.size and not -(2.0**31) < seconds.min() <= seconds.max() < 2.0**31:
-        exact = [min(max(to_ns(message.time), _FIRST_NS), _LAST_NS) for message in messages]
-        return np.array(exact, dtype=np.int64)
+    whole = whole_times_ns(times)
+    if whole is not None:
+        return whole
+    seconds = np.fromiter(map(datetime.timestamp, times), dtype=np.float64, count=len(times))
+    if not -(2.0**31) < seconds.min() <= seconds.max() < 2.0**31:
+        return np.array([min(max(to_ns(time), _FIRST_NS), _LAST_NS) for time in times], dtype=np.int64)
     return np.rint(seconds * 1e6).astype(np.int64) * 1_000
 
 
+_CHUNK = 2_048
+"""Times that are looked at together: one that takes another way costs only so many."""
 _FIRST_NS, _LAST_NS = -(2**62), 2**63 - 1
 _time_of = attrgetter("time")
 _seq_of = attrgetter("seq")

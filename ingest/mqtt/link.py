@@ -61,6 +61,8 @@ class Link(asyncio.Protocol):
         Future of the reason why the connection ended: a text, or the error of a callback of the owner.
     heard
         Whether anything has come since it was last set to false.
+    pings, pongs
+        How many pings went out, and how many were answered.
     writable
         Whether the write buffer has room.
     """
@@ -73,6 +75,7 @@ class Link(asyncio.Protocol):
         self.accepted: asyncio.Future[Connack] = loop.create_future()
         self.closed: asyncio.Future[str] = loop.create_future()
         self.heard = False
+        self.pings = self.pongs = 0
         self.writable = False
         self._owner = owner
         self._hello = encode(hello)
@@ -142,7 +145,7 @@ class Link(asyncio.Protocol):
             case Suback():
                 self._owner.link_suback(packet)
             case Pingresp():
-                pass
+                self.pongs += 1
             case _:
                 return False
         return True
@@ -181,7 +184,13 @@ class Link(asyncio.Protocol):
     def ping(self) -> None:
         """Ask for a sign of life; ``heard`` becomes true when there is one."""
         self.heard = False
+        self.sound()
+
+    def sound(self) -> int:
+        """Send a ping, only to see when it is answered; return which of this connection's it is, from 1."""
+        self.pings += 1
         self.write(PINGREQ)
+        return self.pings
 
     def want_reading(self, wanted: bool) -> None:
         """Read or stop reading. The CONNACK is always waited for."""

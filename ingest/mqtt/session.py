@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from ingest.mqtt.address import BrokerAddress, describe, parse_url
+from ingest.mqtt.backlog import LOOK_S, Backlog
 from ingest.mqtt.encode import encode, encode_pubacks, encode_publish
 from ingest.mqtt.errors import MqttUnavailable, PublishTimeoutError
 from ingest.mqtt.link import Link
@@ -62,6 +63,10 @@ class MqttSession:
         Delays between attempts, and what waits and what is random in them.
     tls
         TLS settings for ``mqtts``; the system's defaults when None.
+    backlog
+        Decides when the broker is so far behind with QoS 0 that the session begins a new connection, on which the
+        broker goes on with what is new: of a connection that has ended it forgets QoS 0 and keeps QoS 1. Never when
+        None.
 
     Raises
     ------
@@ -94,6 +99,7 @@ class MqttSession:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,  # noqa: S311 - spreads reconnects, guards nothing
         tls: ssl.SSLContext | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
         if not client_id:
             raise ValueError("client_id: expected an identifier for the persistent session, was empty")
@@ -120,6 +126,8 @@ class MqttSession:
         self._sleep = sleep
         self._jitter = jitter
         self._tls = tls
+        self.backlog = backlog
+        self._renewing = False
         self._topics = TopicTable()
         self._link: Link | None = None
         self._resend: deque[Letter] = deque()
@@ -150,7 +158,10 @@ class MqttSession:
             # A broker that accepts and then drops us at once must not be asked at full pace.
             if clock() - started_s > self._connect_timeout_s + delay_s:
                 attempt = 0
-            self._change_state(connected=False, reason=reason)
+            renewing, self._renewing = self._renewing, False
+            self._change_state(connected=False, reason=reason, renewing=renewing)
+            if renewing:
+                continue
             delay_s = self._backoff.delay_s(attempt, self._jitter())
             attempt += 1
             await self._sleep(delay_s)
@@ -172,6 +183,8 @@ class MqttSession:
             self.counters.reconnects += self._was_connected
             self._was_connected = True
             self._greet(link)
+            if self.backlog is not None:
+                self.backlog.begin()
             await self._watch(link)
             return await link.closed
         finally:
@@ -209,13 +222,27 @@ class MqttSession:
         """Ping until the connection ends; drop it when nothing is heard from the broker."""
         pinged = False
         while not link.closed.done():
-            await asyncio.wait((link.closed,), timeout=self._keep_alive_s / 2)
+            await self._stay(link, self._keep_alive_s / 2)
             # Who does not read cannot hear: while paused, silence says nothing.
             if pinged and not link.heard and not self._paused:
                 link.abort(f"nothing heard from the MQTT broker at {self.address} for {self._keep_alive_s / 2:g} s")
                 return
             pinged = not self._paused
             link.ping()
+
+    async def _stay(self, link: Link, seconds: float) -> None:
+        """Wait until the connection ends, at most so long; meanwhile let go what the broker is too far behind with."""
+        backlog = self.backlog
+        if backlog is None:
+            await asyncio.wait((link.closed,), timeout=seconds)
+            return
+        clock = asyncio.get_running_loop().time
+        end_s = clock() + seconds
+        while not link.closed.done() and (left_s := end_s - clock()) > 0.0:
+            await asyncio.wait((link.closed,), timeout=min(left_s, LOOK_S))
+            if not link.closed.done() and backlog.look(link.pongs, link.sound, reading=not self._paused):
+                self._renewing = True
+                link.abort(f"let go what the MQTT broker at {self.address} was behind with")
 
     def acknowledge(self, messages: Iterable[Incoming | OversizePublish]) -> int:
         """Acknowledge QoS 1 messages in one write and return how many.
@@ -315,6 +342,8 @@ class MqttSession:
     def link_messages(self, messages: list[Publish]) -> None:
         """Pass on what was read."""
         self.counters.received += len(messages)
+        if self.backlog is not None:
+            self.backlog.note(messages)
         self._on_messages(messages)
 
     def link_oversize(self, report: OversizePublish) -> None:
@@ -351,8 +380,8 @@ class MqttSession:
         if not self._resend:
             self._can_write.set()
 
-    def _change_state(self, *, connected: bool, reason: str) -> None:
-        state = SessionState(connected, reason, self._connections)
+    def _change_state(self, *, connected: bool, reason: str, renewing: bool = False) -> None:
+        state = SessionState(connected, reason, self._connections, renewing)
         if state != self.state:
             self.state = state
             if self._on_state is not None:

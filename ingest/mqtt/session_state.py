@@ -24,6 +24,8 @@ class SessionState:
     connected: bool
     reason: str
     connection: int
+    renewing: bool = False
+    """Whether the session ended the connection itself, to have a new one at once."""
 
 
 @dataclass(frozen=True)

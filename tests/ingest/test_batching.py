@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.batching import IMPLAUSIBLE_FLOW, IMPLAUSIBLE_SPEED, REPORTED_FAULT, Batcher, Tick
 from ingest.mqtt.session import Incoming
@@ -160,3 +164,61 @@ def test_a_gateway_counts_every_member() -> None:
     made = tick(batcher(), message(f"gwanje/v1/{WESTERN}/vds/_gateway/g/obs", bodies))
     assert len(made.batch.vds.envelope) == 5
     assert len(made.series[0]) == 15
+
+
+LANES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "lane": st.integers(1, 3),
+            "volume": st.integers(0, 60) | st.integers(0, 10_000),
+            "speed_kmh": st.none() | st.floats(0, 300),
+            "occupancy_pct": st.floats(0, 100),
+        },
+        optional={"heavy": st.none() | st.integers(0, 500)},
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda lane: lane["lane"],
+)
+BODIES = st.builds(
+    vds_body,
+    st.sampled_from([f"VDS-E1up0{place}" for place in range(4)]),
+    st.integers(1, 5),
+    st.sampled_from([NOW, later(0.25), later(-3), later(7_200)]),
+    lanes=LANES,
+    fault=st.none() | st.just("loop 2 open"),
+)
+
+
+@given(st.lists(BODIES | st.lists(BODIES, min_size=1, max_size=6), max_size=6), st.booleans())
+def test_the_long_way_gives_the_same_tick_to_the_byte(bodies: list[Any], packed: bool) -> None:
+    def sent(body: Any) -> Incoming:
+        where = "_gateway/g1" if isinstance(body, list) else body["device"]
+        written = msgspec.msgpack.encode(msgspec.json.decode(msgspec.json.encode(body))) if packed else body
+        return message(f"gwanje/v1/{WESTERN}/vds/{where}/obs", written)
+
+    messages = arrived(*map(sent, bodies))
+    slow = reader()
+    slow._book.learn = lambda name: None  # type: ignore[method-assign]
+    one, other = (batcher().build(way.read(messages)) for way in (reader(), slow))
+    assert _bytes_of(one.batch.vds) == _bytes_of(other.batch.vds)
+    for rows, others in zip(one.series, other.series, strict=True):
+        assert {name: (column.dtype, column.tobytes()) for name, column in rows.columns.items()} == {
+            name: (column.dtype, column.tobytes()) for name, column in others.columns.items()
+        }
+    assert (one.faults, one.repeated.tolist(), one.skipped.tolist()) == (
+        other.faults,
+        other.repeated.tolist(),
+        other.skipped.tolist(),
+    )
+    assert [(letter.field, letter.problem) for letter in one.letters] == [
+        (letter.field, letter.problem) for letter in other.letters
+    ]
+
+
+def _bytes_of(columns: Any) -> dict[str, Any]:
+    values = {name: getattr(columns, name) for name in columns.__dataclass_fields__}
+    return {
+        name: _bytes_of(value) if name == "envelope" else (value.dtype, value.shape, value.tobytes())
+        for name, value in values.items()
+    }
