@@ -12,6 +12,7 @@ from engine.region import Region
 from engine.slopes.level import SlopeState, update_slopes
 from engine.thresholds import Thresholds
 from engine.traffic.cameras import CameraTrack, follow_camera_events
+from engine.traffic.fronts.receipt import Tails
 from engine.traffic.live import LiveTraffic, update_traffic
 from engine.traffic.queues import Queue, follow_queues
 from engine.traffic.stations import StationState, update_stations
@@ -106,9 +107,6 @@ def step(state: EngineState, batch: Batch, now_ns: int, region: Region, threshol
     stations = update_stations(state.stations, batch.vds, region.stations, thresholds.traffic)
     # Stations are the first kind of the dense index, so their rows are its first entries.
     known = freshness.state[: len(region.stations.ids)] != Freshness.UNKNOWN
-    queues, said_queues = follow_queues(
-        state.queues, stations, known, now_ns, region.stations, thresholds.traffic, again
-    )
     traffic, said_traffic = update_traffic(
         state.traffic,
         batch.vds,
@@ -118,6 +116,10 @@ def step(state: EngineState, batch: Batch, now_ns: int, region: Region, threshol
         region.stations,
         region.utc_offset_s,
         thresholds.cycle,
+    )
+    tails = Tails(traffic.extents, region.scales.fine)
+    queues, said_queues = follow_queues(
+        state.queues, stations, known, now_ns, region.stations, thresholds.traffic, again, tails
     )
     cameras, said_cameras = follow_camera_events(
         state.cameras, batch.camera_events, now_ns, region.cameras, thresholds.traffic, again

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from engine.traffic.frame import StationFrame
 from engine.traffic.fronts.extent import HORIZONS_S, queue_extents
 from engine.traffic.fronts.fronts import FrontState, follow_fronts
+from engine.traffic.fronts.receipt import Tails
 from engine.traffic.fronts.thresholds import FrontThresholds
 from engine.traffic.fronts.tracks import QueueTracks, track_queues
 from engine.traffic.layout import Layout
@@ -196,3 +197,13 @@ def test_a_queue_keeps_its_number_while_it_grows_and_the_larger_part_keeps_it() 
     assert tracks.numbers.tolist() == [1, 0]
     tracks = at(20, 0)
     assert tracks.numbers.tolist() == [2]
+
+
+def test_the_receipt_of_a_queue_tells_how_its_tail_moves() -> None:
+    seen = dict(run(bottleneck(), 1_500.0))
+    tails = Tails(queue_extents(seen[1_500.0], LAYOUT, NUMBERS), LAYOUT)
+    lines = {line.quantity: line for line in tails.receipt(9)}
+    assert lines["tail_growth"].value == pytest.approx(10.0, abs=2.0)
+    assert lines["length_in_15_min"].value > 4_000.0
+    assert lines["tail_sigma"].value > 0.0
+    assert tails.receipt(0) == ()
