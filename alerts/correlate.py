@@ -21,13 +21,25 @@ from sensors.columns import from_ns
 
 KIND_OF_RULE: dict[Rule, SituationKind] = {
     Rule.CONGESTION: "congestion",
+    Rule.INCIDENT: "incident",
     Rule.CAMERA_EVENT: "incident",
+    Rule.ROAD_WEATHER: "weather",
     Rule.SLOPE_LEVEL: "slope",
     Rule.FIRE_POSITION: "fire",
     Rule.FIRE_BEARING: "fire",
 }
 _TRAFFIC = {"congestion", "incident"}
-_SPEAKS_FIRST = (Rule.FIRE_POSITION, Rule.CAMERA_EVENT, Rule.SLOPE_LEVEL, Rule.CONGESTION, Rule.FIRE_BEARING)
+_BESIDE_ROAD = {Rule.CAMERA_EVENT, Rule.ROAD_WEATHER}
+"""Findings of devices beside a road: they know the road, not the direction."""
+_SPEAKS_FIRST = (
+    Rule.FIRE_POSITION,
+    Rule.CAMERA_EVENT,
+    Rule.INCIDENT,
+    Rule.SLOPE_LEVEL,
+    Rule.CONGESTION,
+    Rule.ROAD_WEATHER,
+    Rule.FIRE_BEARING,
+)
 """Whose place and title a situation takes, of the findings that are active."""
 MAX_TIMELINE = 200
 MAX_ENDED_FINDINGS = 50
@@ -100,10 +112,26 @@ class Correlator:
             gaps = [gap for one in situation.findings if (gap := self._road_gap(finding, one)) is not None]
             limit = self.numbers["same_road_m"].value
             return min((gap for gap in gaps if gap <= limit), default=None)
+        if situation.kind == "weather":
+            return self._weather_distance(situation, finding)
         points = [one for one in situation.findings if one.rule is not Rule.FIRE_BEARING]
         distances = [WGS84.inv(one.lon_deg, one.lat_deg, finding.lon_deg, finding.lat_deg)[2] for one in points]
         limit = self.numbers["same_place_m"].value
         return min((distance for distance in distances if distance <= limit), default=None)
+
+    def _weather_distance(self, situation: Situation, finding: Finding) -> float | None:
+        """Return how far apart along one road the same weather is, or None when it is not the same. [m]."""
+        roads = self._roads_beside(finding)
+        distances = [
+            float(WGS84.inv(one.lon_deg, one.lat_deg, finding.lon_deg, finding.lat_deg)[2])
+            for one in situation.findings
+            if one.detail == finding.detail and roads & self._roads_beside(one)
+        ]
+        limit = self.numbers["same_weather_m"].value
+        return min((distance for distance in distances if distance <= limit), default=None)
+
+    def _roads_beside(self, finding: Finding) -> set[str]:
+        return {self.gazetteer.road(place.corridor) for place in self._road_spans(finding)}
 
     def _passes(self, bearing: Finding, situation: Situation) -> bool:
         """Tell whether a single bearing points at a fire whose place is known."""
@@ -249,7 +277,7 @@ def corridor_of(situation: Situation, gazetteer: Gazetteer) -> str | None:
     places = [
         place
         for one in live_findings(situation)
-        if one.rule is not Rule.CAMERA_EVENT
+        if one.rule not in _BESIDE_ROAD
         for device in one.devices
         if (place := gazetteer.place_of(device)) is not None
     ]
@@ -270,6 +298,9 @@ def _in_address(identifier: str) -> str:
 
 def _same_family(situation: Situation, finding: Finding) -> bool:
     kind = KIND_OF_RULE[finding.rule]
+    if kind == "weather":
+        # One sample may tell of fog and of ice, which are two things to say.
+        return situation.kind == kind and any(one.detail == finding.detail for one in situation.findings)
     return situation.kind == kind or (situation.kind in _TRAFFIC and kind in _TRAFFIC)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from pyproj import Geod
 
+from config.catalogue.beside import nearest_links
 from config.catalogue.model import DEVICE_KINDS, Catalogue, Coordinate, Name, Sign
 
 WGS84 = Geod(ellps="WGS84")
@@ -43,6 +44,12 @@ class Gazetteer:
         self._roads = {road.id: road for road in catalogue.roads}
         self._links = {link.id: link for link in catalogue.links}
         self._devices = {device.id: device for kind in DEVICE_KINDS for device in catalogue.devices(kind)}
+        beside = nearest_links(catalogue, [station.position for station in catalogue.weather])
+        self._weather_places = {
+            station.id: self.place_on(place.link.id, place.offset_m)
+            for station, place in zip(catalogue.weather, beside, strict=True)
+            if place is not None
+        }
         self._sign_places = {sign.id: self.place_on(sign.link, sign.offset_m) for sign in catalogue.sign}
 
     def district_at(self, lon_deg: float, lat_deg: float) -> str:
@@ -105,7 +112,12 @@ class Gazetteer:
         return RoadPlace(corridor_name(row.road, row.direction), row.chainage_m + offset_m)
 
     def place_of(self, device: str) -> RoadPlace | None:
-        """Return where on a road a device stands, the middle of its link if no more is known; None beside all roads."""
+        """Return where on a road a device stands, the middle of its link if no more is known; None beside all roads.
+
+        A weather station is at the nearest place of the nearest road.
+        """
+        if device in self._weather_places:
+            return self._weather_places[device]
         row = self._devices.get(device)
         link = getattr(row, "link", None)
         if link is None:

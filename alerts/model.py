@@ -11,7 +11,7 @@ from config.catalogue.model import Name
 from config.settings import Mode
 from engine.findings import Ellipse, Finding, HazardLevel
 
-SituationKind = Literal["congestion", "incident", "slope", "fire"]
+SituationKind = Literal["congestion", "incident", "slope", "fire", "weather"]
 Phase = Literal["suspected", "confirmed", "responding", "contained", "closed", "false"]
 AlertState = Literal["draft", "approved", "rejected", "withdrawn", "expired"]
 DeliveryState = Literal["waiting", "sent", "shown", "refused", "failed"]

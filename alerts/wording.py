@@ -74,10 +74,17 @@ class Wording:
                 return "fire"
             case Rule.SLOPE_LEVEL:
                 return "slope"
-            case Rule.CAMERA_EVENT | Rule.CONGESTION:
+            case Rule.CAMERA_EVENT | Rule.INCIDENT | Rule.CONGESTION | Rule.ROAD_WEATHER:
                 if not any(self.gazetteer.place_of(device) for device in lead.devices):
                     return "spot"
-                return "incident" if lead.rule is Rule.CAMERA_EVENT else "congestion"
+                return _ON_ROAD[lead.rule]
+
+    def _advice(self, lead: Finding) -> Name:
+        """Return what drivers are to do: keep to a speed where one follows from what is measured."""
+        speed = next((line.value for line in lead.receipt if line.quantity == "advised_speed"), None)
+        if speed is None or lead.detail == "flooding":
+            return self.words.say("advice", lead.detail)
+        return self.words.say("advice", "speed", speed=f"{speed:g}")
 
     def _fields(self, lead: Finding, corridor: str | None) -> Fields:
         district = self.gazetteer.district_at(lead.lon_deg, lead.lat_deg)
@@ -89,17 +96,29 @@ class Wording:
         places = [place for device in lead.devices if (place := self.gazetteer.place_of(device)) is not None]
         if places:
             fields["road"] = self.gazetteer.road_name(places[-1].corridor)
-            known = corridor if lead.rule is Rule.CAMERA_EVENT else places[-1].corridor
+            beside = lead.rule in {Rule.CAMERA_EVENT, Rule.ROAD_WEATHER}
+            known = corridor if beside else places[-1].corridor
             fields["direction"] = (
                 Name("", "") if known is None else self.words.say("direction", self.gazetteer.direction(known))
             )
-        if lead.rule is Rule.CAMERA_EVENT:
+        if lead.rule in {Rule.CAMERA_EVENT, Rule.INCIDENT}:
             fields["event"] = self.words.say("event", lead.detail)
+        if lead.rule is Rule.ROAD_WEATHER:
+            fields["event"] = self.words.say("hazard", lead.detail)
+            fields["advice"] = self._advice(lead)
         if lead.rule is Rule.CONGESTION:
             fields["event"] = self.words.say("event", "queue")
         if lead.rule is Rule.SLOPE_LEVEL:
             fields["slope"] = self.gazetteer.device_name(lead.subject)
         return fields
+
+
+_ON_ROAD = {
+    Rule.CAMERA_EVENT: "incident",
+    Rule.INCIDENT: "incident",
+    Rule.CONGESTION: "congestion",
+    Rule.ROAD_WEATHER: "weather",
+}
 
 
 def mark_multi(mark: str, multi: str) -> str:

@@ -24,7 +24,9 @@ class Rule(enum.StrEnum):
     """Which computation speaks."""
 
     CONGESTION = "traffic.congestion"
+    INCIDENT = "traffic.incident"
     CAMERA_EVENT = "traffic.camera_event"
+    ROAD_WEATHER = "traffic.road_weather"
     SLOPE_LEVEL = "slope.level"
     FIRE_POSITION = "fire.position"
     FIRE_BEARING = "fire.bearing"

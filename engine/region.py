@@ -2,47 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
+from engine.tables import Floats, Ints, PointTable, StationTable, TowerTable, WeatherTable
+from engine.traffic.incidents.scales import Scales
+from engine.traffic.layout import Layout
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class StationTable:
-    """Detection stations, shape (n_station,), in catalogue order.
-
-    ``corridor`` numbers road and direction; ``chainage_m`` grows in the direction of travel along a corridor.
-    """
-
-    ids: tuple[str, ...]
-    corridor: Ints
-    corridor_names: tuple[str, ...]
-    chainage_m: Floats
-    speed_limit_kmh: Floats
-    lanes: Ints
-    lon_deg: Floats
-    lat_deg: Floats
-
-
-@dataclass(frozen=True)
-class PointTable:
-    """Devices that stand at a point, shape (n_device,), in catalogue order."""
-
-    ids: tuple[str, ...]
-    lon_deg: Floats
-    lat_deg: Floats
-
-
-@dataclass(frozen=True)
-class TowerTable(PointTable):
-    """Watchtowers; ``azimuth_sigma_deg`` is the error of their pose, ``range_m`` how far they can see."""
-
-    azimuth_sigma_deg: Floats
-    range_m: Floats
+__all__ = ["Floats", "Ints", "PointTable", "Region", "StationTable", "TowerTable", "WeatherTable"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +24,28 @@ class Region:
     slopes: PointTable
     towers: TowerTable
     period_s: Floats
+    weather: WeatherTable = field(default_factory=WeatherTable.none)
+    utc_offset_s: float = 0.0
+    """Local time less UTC, in winter; for rules that hold by day. [s]"""
 
     @property
     def n_device(self) -> int:
         """Number of devices of all kinds."""
         return len(self.period_s)
+
+    @property
+    def weather_devices(self) -> slice:
+        """Where the weather stations are in the dense index: behind stations, cameras, slopes and towers."""
+        before = (self.stations.ids, self.cameras.ids, self.slopes.ids, self.towers.ids)
+        start = sum(len(ids) for ids in before)
+        return slice(start, start + len(self.weather.ids))
+
+    @cached_property
+    def scales(self) -> Scales:
+        """The stations in the order of travel, worked out once."""
+        return Scales.of(Layout.of(self.stations))
+
+    @property
+    def n_lane(self) -> int:
+        """Most lanes that a station watches."""
+        return int(self.stations.lanes.max(initial=1))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from engine.traffic.live import CycleThresholds
+    from engine.traffic.weather.thresholds import RoadWeatherThresholds
 
 
 class Sourced(NamedTuple):
@@ -96,8 +100,10 @@ class Thresholds:
     """All of them."""
 
     traffic: TrafficThresholds
+    cycle: CycleThresholds
     slope: SlopeThresholds
     fire: FireThresholds
     freshness: FreshnessThresholds
+    road_weather: RoadWeatherThresholds
     report_every_s: Sourced
     """A finding that goes on is said again so often, with its newest numbers."""

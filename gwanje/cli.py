@@ -19,6 +19,7 @@ COMMANDS = {
     "record": "write what devices say into a recording",
     "rehearse": "a scenario against the whole control room in one process, as fast as it goes, with its truth",
     "score": "what was said in a run held against what happened",
+    "calc": "one computation of the engine on a file: speed field, incidents, queues, travel times, health",
     "picture": "plots of a recorded run: flow and density, time and space, slopes, fire",
     "sumo": "the loop detectors of a SUMO simulation as detection stations",
     "backup": "all that the database holds into one file, while everything goes on",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
 from alerts.gazetteer import Gazetteer
+from config.catalogue.beside import nearest_links
 from config.catalogue.model import DEVICE_KINDS, Catalogue, Device, DeviceKind
-from engine.region import PointTable, Region, StationTable, TowerTable
+from engine.region import PointTable, Region, StationTable, TowerTable, WeatherTable
 
 PERIOD_S: dict[DeviceKind, float] = {
     "vds": 30.0,
@@ -50,11 +54,28 @@ def engine_region(catalogue: Catalogue, gazetteer: Gazetteer) -> Region:
         for device in catalogue.devices(kind)
     ]
     return Region(
+        utc_offset_s=_winter_offset_s(catalogue.timezone),
         stations=stations,
         cameras=_points(catalogue.cctv),
         slopes=_points(catalogue.slope),
         towers=towers,
         period_s=np.array(periods, dtype=np.float64),
+        weather=_weather(catalogue),
+    )
+
+
+def _weather(catalogue: Catalogue) -> WeatherTable:
+    lon, lat = _positions(catalogue.weather)
+    places = nearest_links(catalogue, [station.position for station in catalogue.weather])
+    return WeatherTable(
+        ids=tuple(station.id for station in catalogue.weather),
+        lon_deg=lon,
+        lat_deg=lat,
+        road=tuple("" if place is None else place.link.road for place in places),
+        road_deg=np.array([np.nan if place is None else place.azimuth_deg for place in places], dtype=np.float64),
+        speed_limit_kmh=np.array(
+            [np.nan if place is None else place.link.speed_limit_kmh for place in places], dtype=np.float64
+        ),
     )
 
 
@@ -65,3 +86,9 @@ def _positions(devices: tuple[Device, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 def _points(devices: tuple[Device, ...]) -> PointTable:
     return PointTable(tuple(device.id for device in devices), *_positions(devices))
+
+
+def _winter_offset_s(timezone: str) -> float:
+    """Return local time less UTC on a winter's day of the north; one hour more or less of summer time is no matter."""
+    offset = datetime(2026, 1, 1, tzinfo=ZoneInfo(timezone)).utcoffset()
+    return 0.0 if offset is None else offset.total_seconds()

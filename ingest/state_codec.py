@@ -5,6 +5,7 @@ MessagePack of the state's dataclasses; an array is its type, its shape and its 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, get_origin
 
 import msgspec
@@ -15,6 +16,17 @@ from engine.region import Region
 from engine.step import EngineState
 
 _KINDS = frozenset("biuf")
+_BY_DEVICE = (
+    "freshness",
+    "stations",
+    "slopes",
+    "traffic.cycle",
+    "traffic.health",
+    "traffic.fronts",
+    "traffic.incidents",
+    "road_weather",
+)
+"""Parts of the state whose arrays have the shape of the region's devices."""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +61,9 @@ def decode_memory(data: bytes, region: Region) -> Memory:
     except (msgspec.MsgspecError, ValueError, TypeError) as exc:
         raise MemoryFormatError(f"memory: expected one of this version of the engine, was not ({exc})") from None
     fresh = EngineState.initial(region)
-    for name in ("freshness", "stations", "slopes"):
-        wanted, found = _shapes(getattr(fresh, name)), _shapes(getattr(memory.state, name))
+    for name in _BY_DEVICE:
+        part = attrgetter(name)
+        wanted, found = _shapes(part(fresh)), _shapes(part(memory.state))
         if wanted != found:
             raise MemoryFormatError(f"memory: expected {name} of this region's devices, was of others")
     return memory

@@ -15,8 +15,13 @@ from engine.thresholds import (
     Thresholds,
     TrafficThresholds,
 )
+from engine.traffic.fronts.thresholds import FrontThresholds
+from engine.traffic.health.reasons import HealthThresholds
+from engine.traffic.incidents.thresholds import IncidentThresholds
+from engine.traffic.live import CycleThresholds
+from engine.traffic.weather.thresholds import RoadWeatherThresholds
 
-T = TypeVar("T", TrafficThresholds, SlopeThresholds, FireThresholds, FreshnessThresholds)
+T = TypeVar("T")
 
 
 def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
@@ -27,19 +32,37 @@ def load_thresholds(folder: Path = THRESHOLDS) -> Thresholds:
     NumberError
         If a table or an entry is missing, unknown or wrong; the message names the file and the entry.
     """
-    again = load_numbers("general", folder)["report_every_s"]
+    general = {name: Sourced(number.value, number.source) for name, number in load_numbers("general", folder).items()}
+    again = general["report_every_s"]
+    traffic = load_group(TrafficThresholds, "traffic", folder)
     return Thresholds(
-        traffic=_group(TrafficThresholds, "traffic", folder),
-        slope=_group(SlopeThresholds, "slope", folder),
-        fire=_group(FireThresholds, "fire", folder),
-        freshness=_group(FreshnessThresholds, "freshness", folder),
-        report_every_s=Sourced(again.value, again.source),
+        traffic=traffic,
+        cycle=CycleThresholds(
+            traffic=traffic,
+            health=load_group(HealthThresholds, "traffic_health", folder),
+            fronts=load_group(FrontThresholds, "traffic_fronts", folder),
+            incidents=load_group(IncidentThresholds, "traffic_incidents", folder),
+            grace_s=general["cycle_grace_s"],
+            report_every_s=again,
+        ),
+        slope=load_group(SlopeThresholds, "slope", folder),
+        fire=load_group(FireThresholds, "fire", folder),
+        freshness=load_group(FreshnessThresholds, "freshness", folder),
+        road_weather=load_group(RoadWeatherThresholds, "traffic_weather", folder),
+        report_every_s=again,
     )
 
 
-def _group(kind: type[T], name: str, folder: Path) -> T:
+def load_group(kind: type[T], name: str, folder: Path = THRESHOLDS) -> T:
+    """Read one table into a dataclass whose fields are all `Sourced` numbers of the same names.
+
+    Raises
+    ------
+    NumberError
+        As `load_thresholds`.
+    """
     numbers = load_numbers(name, folder)
-    wanted = {field.name for field in fields(kind)}
+    wanted = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     for entry in sorted(wanted ^ numbers.keys()):
         problem = "expected a number, was missing" if entry in wanted else "expected no such entry, was there"
         raise NumberError(f"{folder / name}.toml: {entry}: {problem}")

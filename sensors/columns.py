@@ -131,6 +131,12 @@ WEATHER_FIELDS = (
 )
 
 
+ROAD_STATES = ("dry", "moist", "wet", "snow", "ice", "unknown")
+"""What a weather station calls a road's surface; a code is a place in these."""
+NO_ROAD_STATE = -1
+"""Code of a station that says nothing of it."""
+
+
 @dataclass(frozen=True)
 class SlopeColumns:
     """Samples of landslide nodes; NaN = not reported.
@@ -153,15 +159,18 @@ class SlopeColumns:
 class WeatherColumns:
     """Samples of weather stations; NaN = not reported.
 
-    ``values`` has an entry for each of `WEATHER_FIELDS`, of shape (n_message,) and in the unit of its name's ending.
+    ``values`` has an entry for each of `WEATHER_FIELDS`, of shape (n_message,) and in the unit of its name's ending;
+    ``road_state`` is a place in `ROAD_STATES` or `NO_ROAD_STATE`.
     """
 
     envelope: Envelope
     values: dict[str, Floats]
+    road_state: NDArray[np.int8]
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> WeatherColumns:
         """Return the rows that a mask or index selects."""
-        return WeatherColumns(self.envelope.take(which), {name: column[which] for name, column in self.values.items()})
+        values = {name: column[which] for name, column in self.values.items()}
+        return WeatherColumns(self.envelope.take(which), values, self.road_state[which])
 
 
 @dataclass(frozen=True)
@@ -293,7 +302,12 @@ def slope_columns(items: Sequence[Received[SlopeObservation]], start: int) -> Sl
 
 def weather_grid(messages: Sequence[WeatherObservation], head: Envelope) -> WeatherColumns:
     """Columns of weather samples."""
-    return WeatherColumns(head, {name: _column(messages, name) for name in WEATHER_FIELDS})
+    states = np.array([_ROAD_STATE_CODES[message.road_state] for message in messages], dtype=np.int8)
+    return WeatherColumns(head, {name: _column(messages, name) for name in WEATHER_FIELDS}, states)
+
+
+_ROAD_STATE_CODES: dict[str | None, int] = {state: code for code, state in enumerate(ROAD_STATES)}
+_ROAD_STATE_CODES[None] = NO_ROAD_STATE
 
 
 def weather_columns(items: Sequence[Received[WeatherObservation]], start: int) -> WeatherColumns:

@@ -1,4 +1,4 @@
-"""Rain from cumulative counters, kept in hourly bins, and held against an intensity-duration threshold."""
+"""Rain from cumulative counters, kept in hourly or shorter bins, and held against an intensity-duration threshold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from engine.freshness import NEVER
 from sensors.columns import Floats, Ints
 
 HOURS = 96
-_HOUR_NS = 3_600_000_000_000
+HOUR_NS = 3_600_000_000_000
 _COUNTER_NOISE_MM = 0.05
 """A counter that falls by less did not fall: half the finest tip, and above what storing it in 32 bits changes."""
 _SHORTEST_H = 1.0 / 6.0
@@ -28,7 +28,8 @@ class RainState:
     time_ns : ndarray, shape (n,), int64
         Device time of it; ``NEVER`` before the first. [ns since 1970 UTC]
     bins_mm : ndarray, shape (n, 96), float64
-        Rain of a clock hour, in the column hour modulo 96; the newest hour is that of ``time_ns``. [mm]
+        Rain of a clock hour, or of a bin of another width, in the column hour modulo 96; the newest hour is that of
+        ``time_ns``. [mm]
     """
 
     total_mm: Floats
@@ -45,7 +46,14 @@ class RainState:
         return RainState(self.total_mm[row], self.time_ns[row], self.bins_mm[row])
 
 
-def add_counters(state: RainState, row: Ints, time_ns: Ints, total_mm: Floats, max_mm_h: float = np.inf) -> RainState:
+def add_counters(
+    state: RainState,
+    row: Ints,
+    time_ns: Ints,
+    total_mm: Floats,
+    max_mm_h: float = np.inf,
+    bin_ns: int = HOUR_NS,
+) -> RainState:
     """Take in counter readings.
 
     Parameters
@@ -57,6 +65,8 @@ def add_counters(state: RainState, row: Ints, time_ns: Ints, total_mm: Floats, m
         Cumulative counter. NaN = not reported, left out. [mm]
     max_mm_h : float
         A step that needs more rain than this is not rain. [mm/h]
+    bin_ns : int
+        Width of the bins, the same for the whole life of a state; what is said of hours holds for bins. [ns]
 
     Returns
     -------
@@ -93,9 +103,9 @@ def add_counters(state: RainState, row: Ints, time_ns: Ints, total_mm: Floats, m
         time_ns,
         max_mm_h,
     )
-    gauge, newest_hour = row[last_of_row], time_ns[last_of_row] // _HOUR_NS
-    bins = _forget(state, gauge, newest_hour)
-    hour = time_ns // _HOUR_NS
+    gauge, newest_hour = row[last_of_row], time_ns[last_of_row] // bin_ns
+    bins = _forget(state, gauge, newest_hour, bin_ns)
+    hour = time_ns // bin_ns
     readings_of_row = np.diff(np.flatnonzero(np.append(first_of_row, True)))
     inside = hour > np.repeat(newest_hour, readings_of_row) - HOURS
     np.add.at(bins, (row[inside], hour[inside] % HOURS), step_mm[inside])
@@ -111,16 +121,16 @@ def _rain_between(before_mm: Floats, after_mm: Floats, before_ns: Ints, after_ns
     first = np.isnan(before_mm)
     risen_mm = after_mm - before_mm
     rain_mm = np.where(risen_mm < -_COUNTER_NOISE_MM, after_mm, np.maximum(risen_mm, 0.0))
-    gap_h = (after_ns - np.where(first, after_ns, before_ns)) / _HOUR_NS
+    gap_h = (after_ns - np.where(first, after_ns, before_ns)) / HOUR_NS
     possible = ~first & (rain_mm <= max_mm_h * np.maximum(gap_h, _SHORTEST_H))
     return np.where(possible, rain_mm, 0.0)
 
 
-def _forget(state: RainState, row: Ints, hour: Ints) -> Floats:
+def _forget(state: RainState, row: Ints, hour: Ints, bin_ns: int) -> Floats:
     """Empty the bins that the clock has come round to; a row stands here once at most."""
     bins = state.bins_mm.copy()
     before_ns = state.time_ns[row]
-    before_hour = np.where(before_ns == NEVER, hour, before_ns // _HOUR_NS)
+    before_hour = np.where(before_ns == NEVER, hour, before_ns // bin_ns)
     ahead = np.arange(HOURS)
     gone = ahead < (hour - before_hour)[:, None]
     place = (hour[:, None] - ahead) % HOURS
@@ -128,7 +138,7 @@ def _forget(state: RainState, row: Ints, hour: Ints) -> Floats:
     return bins
 
 
-def rain_sums(state: RainState, now_ns: int) -> Floats:
+def rain_sums(state: RainState, now_ns: int, bin_ns: int = HOUR_NS) -> Floats:
     """Sum the rain of the last 1, 2, …, 96 clock hours, the running hour included.
 
     Parameters
@@ -136,6 +146,8 @@ def rain_sums(state: RainState, now_ns: int) -> Floats:
     state : RainState
     now_ns : int
         Engine time. [ns since 1970 UTC]
+    bin_ns : int
+        As for `add_counters`. [ns]
 
     Returns
     -------
@@ -152,8 +164,8 @@ def rain_sums(state: RainState, now_ns: int) -> Floats:
     Own construction.
     """
     heard = state.time_ns != NEVER
-    latest = np.where(heard, state.time_ns, 0) // _HOUR_NS
-    lag = np.clip(now_ns // _HOUR_NS - latest, 0, 1)
+    latest = np.where(heard, state.time_ns, 0) // bin_ns
+    lag = np.clip(now_ns // bin_ns - latest, 0, 1)
     back = np.arange(HOURS)
     # Before the newest hour by back - lag; the hour after it holds nothing yet.
     place = (latest[:, None] + lag[:, None] - back) % HOURS

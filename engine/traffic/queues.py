@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.findings import Finding, HazardLevel, Observation, ReceiptLine, Rule
 from engine.region import StationTable
 from engine.thresholds import Sourced, TrafficThresholds
+from engine.traffic.fronts.receipt import Tails
 from engine.traffic.stations import CongestionLevel, StationState
 from sensors.columns import Ints
 
@@ -80,6 +81,7 @@ def follow_queues(
     stations: StationTable,
     thresholds: TrafficThresholds,
     report_every_s: Sourced,
+    tails: Tails | None = None,
 ) -> tuple[tuple[Queue, ...], list[Finding]]:
     """Carry the queues forward to now.
 
@@ -96,6 +98,8 @@ def follow_queues(
     stations : StationTable
     thresholds : TrafficThresholds
     report_every_s : Sourced
+    tails : Tails, optional
+        Where the queues end between the stations and how they grow, for the receipt.
 
     Returns
     -------
@@ -126,7 +130,7 @@ def follow_queues(
     heirs = _heirs(runs, owner, queues)
     for place, run in enumerate(runs):
         before = heirs.get(place)
-        queue, said = _carry(before, run, state, known, now_ns, stations, thresholds, report_every_s)
+        queue, said = _carry(before, run, state, known, now_ns, stations, thresholds, report_every_s, tails)
         followed.append(queue)
         findings += said
     taken = {row for queue in followed for row in queue.rows}
@@ -168,12 +172,13 @@ def _carry(
     stations: StationTable,
     thresholds: TrafficThresholds,
     report_every_s: Sourced,
+    tails: Tails | None,
 ) -> tuple[Queue, list[Finding]]:
     head = int(run[-1])
     onset_ns = int(state.level_since_ns[run].min()) if before is None else before.onset_ns
     # Named by when it was first seen as a queue of its own: a part that breaks off may have begun to jam with the rest.
     name = f"queue-{stations.ids[head]}-{now_ns // _MS}" if before is None else before.id
-    finding = _finding(name, before, run, onset_ns, state, known, now_ns, stations, thresholds)
+    finding = _finding(name, before, run, onset_ns, state, known, now_ns, stations, thresholds, tails)
     old = before.finding if before is not None else None
     due = old is None or now_ns - old.updated_ns >= report_every_s.value * _NS
     changed = old is None or (old.level, old.devices) != (finding.level, finding.devices)
@@ -192,6 +197,7 @@ def _finding(
     now_ns: int,
     stations: StationTable,
     thresholds: TrafficThresholds,
+    tails: Tails | None,
 ) -> Finding:
     head, tail = int(run[-1]), int(run[0])
     length_m = float(stations.chainage_m[head] - stations.chainage_m[tail])
@@ -237,6 +243,7 @@ def _finding(
                 source=thresholds.open_after_s.source,
             ),
             ReceiptLine(quantity="stations_jammed", value=len(run), unit=""),
+            *(() if tails is None else tails.receipt(head)),
         ),
     )
 

@@ -46,7 +46,12 @@ BENCHMARKS = {
     "overload": Benchmark("ten times what can be taken, for a minute"),
     "away": Benchmark("the database away for a minute under traffic"),
     "mqtt": Benchmark("the MQTT parser and session alone"),
+    "network": Benchmark(
+        "ways of all signs to all destinations, and detours, region and national", {"sizes": ("region",)}
+    ),
     "first_light": Benchmark("the embedded system from start to page"),
+    "traffic_state": Benchmark("detector health, substitution, state, links and cost of one cycle", {}),
+    "detector_faults": Benchmark("faults put into field data: found how soon, false flags, what stands in"),
     "world": Benchmark("the simulators at both scales"),
 }
 

@@ -48,15 +48,7 @@ class Table:
         ]
         head = ["", *(self._say("hazard", one.hazard) for one in summaries)]
         rows = [head, *([label, *cells] for label, cells in self._rows(summaries) if set(cells) != {_NONE})]
-        widths = [max(_width(row[place]) for row in rows) for place in range(len(head))]
-        lines = [
-            "  ".join(
-                _padded(cell, width, left=place == 0)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        return [line.rstrip() for line in lines] + self._remarks(scores)
+        return columns(rows, left=(0,)) + self._remarks(scores)
 
     def _rows(self, summaries: Sequence[Summary]) -> list[tuple[str, list[str]]]:
         def row(name: str, cells: list[str]) -> tuple[str, list[str]]:
@@ -153,6 +145,19 @@ def _duration(seconds: float) -> str:
 
 def _distance(metres: float) -> str:
     return f"{metres:.0f} m" if metres < 1_000 else f"{metres / 1000:.1f} km"
+
+
+def columns(rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
+    """Return rows of equally many cells as lines, padded to columns; those in ``left`` begin at the left."""
+    widths = [max(_width(row[place]) for row in rows) for place in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            _padded(cell, width, left=place in left)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return [line.rstrip() for line in lines]
 
 
 def _width(text: str) -> int:

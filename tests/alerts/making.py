@@ -9,7 +9,7 @@ import msgspec
 
 from alerts.correlate import Correlator
 from alerts.gazetteer import WGS84, Gazetteer
-from config.catalogue.model import Camera, Catalogue, District, Name, Sign, SlopeNode, Village
+from config.catalogue.model import Camera, Catalogue, District, Name, Sign, SlopeNode, Village, WeatherStation
 from config.numbers import load_numbers
 from config.words import Words
 from engine.findings import Finding, HazardLevel, Observation, ReceiptLine, Rule
@@ -83,11 +83,28 @@ def two_districts(**changes: Any) -> Catalogue:
         )
         for place in range(6)
     )
+    weather = tuple(
+        WeatherStation(
+            id=f"WX-{place}",
+            district=WESTERN,
+            position=spot(2_000.0 * place, away_m),
+            name=Name(f"관측소 {place}", f"Station {place}"),
+            ground_elevation_m=0.0,
+        )
+        for place, away_m in ((0, 100.0), (4, 100.0), (5, 9_000.0), (11, 100.0))
+    )
     villages = (
         Village(id="V1", district=WESTERN, name=Name("솔마을", "Pine"), position=spot(8_000, 2_200), population=120),
         Village(id="V2", district=EASTERN, name=Name("달마을", "Moon"), position=spot(20_000, 1_000), population=60),
     )
-    parts = {"districts": districts, "cctv": cameras, "sign": signs, "slope": slopes, "villages": villages}
+    parts = {
+        "districts": districts,
+        "cctv": cameras,
+        "sign": signs,
+        "slope": slopes,
+        "villages": villages,
+        "weather": weather,
+    }
     return _numbered(small_region(**(parts | changes)))
 
 
@@ -170,6 +187,12 @@ def camera_event(name: str, camera: str, event: str = "stopped_vehicle", **chang
     lon, lat = spot(2_000.0 * int(camera.split("-")[1]), 0)
     parts = {"lon_deg": lon, "lat_deg": lat, "devices": (camera,), "observations": seen(camera), "detail": event}
     return finding(Rule.CAMERA_EVENT, name, **(parts | changes))
+
+
+def road_weather(name: str, station: str, hazard: str = "fog", **changes: Any) -> Finding:
+    lon, lat = spot(2_000.0 * int(station.split("-")[1]), 100)
+    parts = {"lon_deg": lon, "lat_deg": lat, "devices": (station,), "observations": seen(station), "detail": hazard}
+    return finding(Rule.ROAD_WEATHER, name, **(parts | changes))
 
 
 def slope(name: str, node: str, **changes: Any) -> Finding:

@@ -22,7 +22,18 @@ from config.words import Words
 from engine.findings import Finding, HazardLevel
 from sensors.columns import to_ns
 from simulators.devices.multi import why_not_shown
-from tests.alerts.making import NOW, bearing, camera_event, correlator, fire, later, queue, slope, two_districts
+from tests.alerts.making import (
+    NOW,
+    bearing,
+    camera_event,
+    correlator,
+    fire,
+    later,
+    queue,
+    road_weather,
+    slope,
+    two_districts,
+)
 
 MODES: tuple[Mode, ...] = ("live", "exercise", "test")
 EVERYTHING = (
@@ -32,6 +43,8 @@ EVERYTHING = (
     queue("q", "VDS-E1up03"),
     slope("s", "SLP-2"),
     slope("s", "SLP-0"),
+    road_weather("w", "WX-0"),
+    road_weather("w", "WX-9", "icing"),
 )
 EACH_IN_EACH_MODE = list(product(EVERYTHING, MODES))
 MOST_CHARACTERS = 90
@@ -72,7 +85,7 @@ def test_every_sign_can_show_its_text(sorter: Correlator, finding: Finding, mode
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("kind", ["incident", "congestion", "slope", "fire", "spot"])
+@pytest.mark.parametrize("kind", ["incident", "congestion", "slope", "fire", "spot", "weather"])
 def test_korean_texts_fit_a_phone_even_with_the_longest_names(kind: str, mode: Mode) -> None:
     words = Words.load("texts")
     mark = "" if mode == "live" else words.say(mode).ko
@@ -84,10 +97,15 @@ def test_korean_texts_fit_a_phone_even_with_the_longest_names(kind: str, mode: M
         "road": Name("고속국도 제9991호선", "x"),
         "slope": Name("가" * 24, "x"),
         "agency": words.say("agency"),
+        "advice": max(
+            (words.say("advice", entry, speed="110") for entry in _entries(words, "advice")),
+            key=lambda one: len(one.ko),
+        ),
     }
-    for event, direction in product(_entries(words, "event"), ("up", "down")):
+    table = "hazard" if kind == "weather" else "event"
+    for event, direction in product(_entries(words, table), ("up", "down")):
         text = words.say(
-            kind, "text", event=words.say("event", event), direction=words.say("direction", direction), **fields
+            kind, "text", event=words.say(table, event), direction=words.say("direction", direction), **fields
         )
         assert len(mark + text.ko) <= MOST_CHARACTERS, mark + text.ko
         assert text.ko != text.en

@@ -11,6 +11,7 @@ from config.catalogue.model import Name
 from config.settings import Mode
 from config.words import Words, WordsError
 from engine.findings import HazardLevel, Rule
+from engine.traffic.weather.hazards import Hazard
 from sensors.observations import CctvEventKind
 
 TEXTS, QUANTITIES = Words.load("texts"), Words.load("quantities")
@@ -22,10 +23,11 @@ PLACE = {
     "agency": Name("센터", "Centre"),
     "event": Name("사건", "event"),
     "slope": Name("사면", "slope"),
+    "advice": Name("감속", "slow down"),
 }
 
 
-@pytest.mark.parametrize("kind", ["incident", "spot", "congestion", "slope", "fire"])
+@pytest.mark.parametrize("kind", ["incident", "spot", "congestion", "slope", "fire", "weather"])
 @pytest.mark.parametrize("form", ["title", "text"])
 def test_every_kind_has_a_title_and_a_text_in_both_languages(kind: str, form: str) -> None:
     said = TEXTS.say(kind, form, **PLACE)
@@ -36,7 +38,7 @@ def test_every_kind_has_a_title_and_a_text_in_both_languages(kind: str, form: st
 @pytest.mark.parametrize(
     ("kind", "form"),
     [("incident", "sign"), ("congestion", "sign"), ("slope", "sign"), ("slope", "sign_around"), ("fire", "sign_around"),
-     ("spot", "sign_around")],
+     ("spot", "sign_around"), ("weather", "sign")],
 )  # fmt: skip
 def test_signs_are_told_a_distance(kind: str, form: str) -> None:
     assert "7km" in TEXTS.say(kind, form, distance_km=7, **PLACE).ko
@@ -49,6 +51,9 @@ def test_every_level_rule_event_mode_and_direction_has_a_name() -> None:
         assert TEXTS.say("rule", rule.value).ko
     for event in get_args(CctvEventKind):
         assert TEXTS.say("event", event).ko
+    for hazard in Hazard:
+        assert TEXTS.say("hazard", hazard.value).ko
+        assert TEXTS.say("advice", hazard.value).ko
     for mode in set(get_args(Mode)) - {"live"}:
         assert TEXTS.say(mode).ko.endswith("] ")
     for direction in ("up", "down"):

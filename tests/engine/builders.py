@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.region import PointTable, Region, StationTable, TowerTable
+from engine.region import PointTable, Region, StationTable, TowerTable, WeatherTable
 from engine.thresholds import Sourced, Thresholds
 from ingest.thresholds import load_thresholds
 from sensors.columns import (
@@ -85,6 +85,13 @@ def slope(head: Envelope, **columns: Any) -> SlopeColumns:
     )
 
 
+def weather(head: Envelope, road_state: Any = -1, **columns: Any) -> WeatherColumns:
+    nothing = np.full(len(head), np.nan)
+    given = {name: np.broadcast_to(np.asarray(columns[name], dtype=np.float64), len(head)).copy() for name in columns}
+    states = np.broadcast_to(np.asarray(road_state, dtype=np.int8), len(head)).copy()
+    return WeatherColumns(head, {name: given.get(name, nothing.copy()) for name in WEATHER_FIELDS}, states)
+
+
 def bearings(
     head: Envelope, azimuth_deg: Any, *, sigma_deg: Any = 0.5, confidence: Any = 0.8, detection: Any = None
 ) -> BearingColumns:
@@ -118,7 +125,7 @@ def batch(**parts: Any) -> Batch:
     empty: dict[str, Any] = {
         "vds": vds(nobody, np.empty((0, 1)), np.nan, np.nan),
         "slope": slope(nobody),
-        "weather": WeatherColumns(nobody, {name: np.empty(0) for name in WEATHER_FIELDS}),
+        "weather": weather(nobody),
         "bearings": bearings(nobody, []),
         "camera_events": camera_events(nobody, ()),
         "status": status(nobody, []),
@@ -161,6 +168,12 @@ def towers(
     )
 
 
+def weather_stations(n: int) -> WeatherTable:
+    """Return stations beside a road that runs north, with a limit of 100 km/h."""
+    where = points(n, "W")
+    return WeatherTable(where.ids, where.lon_deg, where.lat_deg, ("R1",) * n, np.zeros(n), np.full(n, 100.0))
+
+
 def region(
     station_table: StationTable | None = None,
     *,
@@ -173,4 +186,6 @@ def region(
     road = stations([]) if station_table is None else station_table
     watch = towers([], []) if tower_table is None else tower_table
     periods = [30.0] * len(road.ids) + [60.0] * n_camera + [600.0] * n_slope + [60.0] * (len(watch.ids) + n_weather)
-    return Region(road, points(n_camera, "C"), points(n_slope, "L"), watch, np.array(periods))
+    return Region(
+        road, points(n_camera, "C"), points(n_slope, "L"), watch, np.array(periods), weather_stations(n_weather)
+    )

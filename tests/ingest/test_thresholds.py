@@ -19,7 +19,7 @@ def test_every_threshold_has_a_source() -> None:
     loaded = load_thresholds()
     assert loaded.fire.min_crossing_deg.value == 3.0
     assert loaded.report_every_s.source
-    for group in (loaded.traffic, loaded.slope, loaded.fire, loaded.freshness):
+    for group in (loaded.traffic, loaded.slope, loaded.fire, loaded.freshness, loaded.road_weather):
         assert all(getattr(group, name).source for name in group.__dataclass_fields__)
 
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(THRESHOLDS, tmp_path / "thresholds"))
 
 
-@pytest.mark.parametrize("group", ["traffic", "slope", "fire", "freshness", "general"])
+@pytest.mark.parametrize("group", ["traffic", "slope", "fire", "freshness", "traffic_weather", "general"])
 def test_a_missing_or_surplus_entry_is_named_with_its_file(folder: Path, group: str) -> None:
     path = folder / f"{group}.toml"
     text = path.read_text()

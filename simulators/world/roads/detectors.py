@@ -130,13 +130,19 @@ def mark(stations: Stations, which: Ints, traffic: Traffic, time_s: Floats) -> M
     )
 
 
-def _lane_shares(stations: Stations, which: Ints, grid: Grid, closed: Mapping[int, frozenset[int]]) -> Floats:
+def _lane_shares(
+    stations: Stations,
+    which: Ints,
+    grid: Grid,
+    closed: Mapping[int, frozenset[int]],
+    neighbours: Sequence[tuple[int, float]],
+) -> Floats:
     """Share of each lane in the flow, shape (n, lane): none in blocked lanes, less in them before and after."""
     cell = stations.cell[which]
     share = stations.lane_bias[which].copy()
     for where, lanes in closed.items():
         columns = np.array([lane - 1 for lane in sorted(lanes) if 1 <= lane <= share.shape[1]], dtype=np.int64)
-        for step, use in NEIGHBOURS:
+        for step, use in neighbours:
             beside = where + step
             if 0 <= beside < len(grid) and beside not in closed and grid.run[beside] == grid.run[where]:
                 rows = np.flatnonzero(cell == beside)
@@ -156,6 +162,7 @@ def sample(
     closed: Mapping[int, frozenset[int]],
     heavy_share: float,
     noise: Noise,
+    neighbours: Sequence[tuple[int, float]] = NEIGHBOURS,
 ) -> Samples:
     """Draw what stations counted between two instants.
 
@@ -173,6 +180,8 @@ def sample(
         Mean share of heavy vehicles on expressways. [-]
     noise
         Sources of the noise.
+    neighbours
+        As `NEIGHBOURS`, for a grid of other cells.
 
     Returns
     -------
@@ -188,7 +197,7 @@ def sample(
     density = held / period_s / grid.length_m[cell]
     free = grid.free_mps[cell]
     mean_speed = np.clip(np.where(held > 0.0, passed * grid.length_m[cell] / np.maximum(held, 1e-9), free), 0.0, free)
-    share = _lane_shares(stations, which, grid, closed)
+    share = _lane_shares(stations, which, grid, closed, neighbours)
 
     most = np.maximum(np.floor(period_s / MIN_HEADWAY_S), 1.0).astype(np.int64)[:, np.newaxis]
     volume = noise.volume.binomial(most, np.clip(passed[:, np.newaxis] * share / most, 0.0, 1.0))

@@ -99,6 +99,23 @@ def test_a_closed_lane_counts_nothing_and_is_left_before_it() -> None:
     assert counts.sum() == pytest.approx(3 * 500 / 120, rel=0.06)
 
 
+def test_the_use_of_a_closed_lane_beside_it_is_that_of_the_table() -> None:
+    cell = int(STATIONS.cell[np.flatnonzero(STATIONS.lanes >= 2)[0]])
+    zeros = np.zeros(len(ALL))
+    passed = np.full(len(ALL), 10.0) * STATIONS.lanes
+    before, after = Marks(zeros, zeros, zeros), Marks(zeros + 30.0, passed, passed * 10.0)
+
+    def counted(neighbours: tuple[tuple[int, float], ...]) -> float:
+        closed = {cell + 1: frozenset({1})}
+        rows = [
+            sample(STATIONS, ALL, before, after, GRID, closed, 0.15, noise(seed), neighbours).volume
+            for seed in range(40)
+        ]
+        return float(np.mean([row[STATIONS.cell == cell, 0].mean() for row in rows]))
+
+    assert counted(((-1, 0.2),)) < 0.5 * counted(((-1, 0.9),)) <= counted(())
+
+
 @settings(deadline=None, max_examples=6)
 @given(st.lists(st.floats(0.1, 40.0), min_size=1, max_size=8))
 def test_marks_within_a_step_add_up_to_what_passed(gaps_s: list[float]) -> None:

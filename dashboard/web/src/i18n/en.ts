@@ -87,10 +87,12 @@ export const en: Messages = {
     ago: (age) => `${age} ago`,
     open: "Open the detail",
   },
-  situationKind: { congestion: "Congestion", incident: "Incident", slope: "Slope", fire: "Forest fire" },
+  situationKind: { congestion: "Congestion", incident: "Incident", slope: "Slope", fire: "Forest fire", weather: "Road weather" },
   rule: {
     "traffic.congestion": "Queue from detectors",
+    "traffic.incident": "Incident from detectors",
     "traffic.camera_event": "Camera event",
+    "traffic.road_weather": "Road weather",
     "slope.level": "Slope tilt and rain",
     "fire.position": "Position from bearings",
     "fire.bearing": "Bearing of one tower",

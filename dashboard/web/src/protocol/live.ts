@@ -57,7 +57,7 @@ export type Finding = Infer<typeof finding>;
 
 export const situation = object({
   id: string,
-  kind: oneOf("congestion", "incident", "slope", "fire"),
+  kind: oneOf("congestion", "incident", "slope", "fire", "weather"),
   level: hazardLevel,
   phase: oneOf("suspected", "confirmed", "responding", "contained", "closed", "false"),
   active: boolean,

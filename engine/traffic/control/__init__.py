@@ -1,0 +1,1 @@
+"""Advice on speeds, ramps and lanes. Nothing here acts: every result is advice that an operator releases or not."""

@@ -1,0 +1,1 @@
+"""What the weather does to a road: fog, ice, flooding and wind, from the stations beside it."""

@@ -1,0 +1,147 @@
+"""``gwanje calc travel-time``: times through a corridor as a live system would have posted them."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.traffic.fronts.extent import queue_extents
+from engine.traffic.fronts.fronts import FrontState, follow_fronts
+from engine.traffic.fronts.thresholds import FrontThresholds
+from engine.traffic.smoothing import SmoothingParameters, live_field, live_kernel
+from engine.traffic.travel_time import (
+    HORIZON_STEP_S,
+    Cells,
+    Spread,
+    TravelTimeThresholds,
+    driven_s,
+    filled,
+    instantaneous_s,
+    learn_spread,
+    predicted_fields,
+)
+from gwanje.calc.arrays import Corridor, add_direction, corridor_of, read_array
+from gwanje.calc.evaluate_times import evaluation
+from gwanje.calc.queues import station_frames
+from ingest.thresholds import load_group
+
+Floats = NDArray[np.float64]
+
+_MEAN_PERIODS = 10
+_FEW_REALISED = 5
+HEADER = ("time_s", "instantaneous_min", "predicted_min", "p10_min", "p90_min")
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What was posted at the end of one period, for departures then. Times in seconds."""
+
+    time_s: float
+    instantaneous_s: float
+    predicted_s: float
+    p10_s: float
+    p90_s: float
+    field_kmh: Floats
+    """Shape (n_cell,), float64, the speeds of that moment without gaps. [km/h]"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("input", type=Path, metavar="IN.npz", help="detector array")
+    parser.add_argument("--speed-limit", type=float, default=110.0, metavar="KMH", help="of the road, 110 without it")
+    parser.add_argument("--evaluate", action="store_true", help="hold both times against the realised ones instead")
+    parser.add_argument("--language", choices=("ko", "en"), default="ko", help="of the evaluation, ko without it")
+    add_direction(parser)
+    parser.set_defaults(run=run)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Print CSV, or the table of errors."""
+    corridor = corridor_of(read_array(parsed.input), parsed.direction, parsed.speed_limit)
+    if parsed.evaluate:
+        posted, cells = [], None
+        for one, its_cells in post(corridor):
+            posted.append(one)
+            cells = its_cells
+        sys.stdout.write("" if cells is None else evaluation(posted, cells, corridor, parsed.language))
+        return 0
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(HEADER)
+    for one, _ in post(corridor):
+        minutes = (one.instantaneous_s, one.predicted_s, one.p10_s, one.p90_s)
+        out.writerow([f"{one.time_s:g}", *(f"{seconds / 60.0:.3f}" for seconds in minutes)])
+    return 0
+
+
+def post(corridor: Corridor) -> Iterator[tuple[Posted, Cells]]:
+    """Give the times of every period; nothing looks ahead.
+
+    The percentiles are learnt from departures whose vehicles have arrived by then, driven through the fields as they
+    were posted meanwhile.
+    """
+    numbers = load_group(TravelTimeThresholds, "traffic_travel_time")
+    smoothing = load_group(SmoothingParameters, "traffic_smoothing")
+    fronts = load_group(FrontThresholds, "traffic_fronts")
+    layout, period_s = corridor.layout, corridor.series.period_s
+    kernel = live_kernel(layout, numbers.cell_m.value, period_s, smoothing)
+    cells = Cells.of(layout, kernel.corridor, kernel.chainage_m)
+    ring = np.full((len(kernel.free), len(layout)), np.nan)
+    state, spread = FrontState.initial(layout), Spread.initial(1, numbers)
+    history: list[Floats] = []
+    waiting: list[tuple[int, float]] = []
+    for turn, frame in enumerate(station_frames(corridor)):
+        state = follow_fronts(state, frame, layout, fronts)
+        ring = np.concatenate((frame.speed_kmh[None], ring[:-1]))
+        free = state.free_speed_kmh[cells.station]
+        now = filled(live_field(ring, kernel, smoothing), free, numbers)
+        history.append(now)
+        newest = np.array(history[-_MEAN_PERIODS:])
+        mean = len(newest) / (1.0 / newest).sum(axis=0)
+        extents = queue_extents(state, layout, fronts)
+        fields = predicted_fields(now, mean, free, extents, cells, layout, numbers)
+        at_once, predicted = instantaneous_s(now, cells), driven_s(fields, HORIZON_STEP_S, cells)
+        waiting.append((turn, float(predicted[0])))
+        spread, waiting = _arrived(spread, waiting, history, period_s, cells, numbers)
+        yield (
+            Posted(
+                time_s=float(corridor.time_s[turn]),
+                instantaneous_s=float(at_once[0]),
+                predicted_s=float(predicted[0]),
+                p10_s=float(predicted[0] * np.exp(spread.low[0])),
+                p90_s=float(predicted[0] * np.exp(spread.high[0])),
+                field_kmh=now,
+            ),
+            cells,
+        )
+
+
+def _arrived(
+    spread: Spread,
+    waiting: list[tuple[int, float]],
+    history: list[Floats],
+    period_s: float,
+    cells: Cells,
+    numbers: TravelTimeThresholds,
+) -> tuple[Spread, list[tuple[int, float]]]:
+    """Learn from the departures whose vehicles have arrived, at most a few a period."""
+    now = len(history) - 1
+    learnt = 0
+    while waiting and learnt < _FEW_REALISED:
+        turn, predicted = waiting[0]
+        # Whoever needs longer than has passed since has not arrived: asked again next period.
+        if (now - turn) * period_s < 0.5 * predicted:
+            break
+        realised = driven_s(np.array(history[turn:]), period_s, cells)
+        if realised[0] > (now - turn) * period_s:
+            break
+        spread = learn_spread(spread, np.array([predicted]), realised, numbers)
+        waiting = waiting[1:]
+        learnt += 1
+    return spread, waiting
