@@ -19,6 +19,8 @@ PERIOD_S = 30.0
 _NS = 1_000_000_000
 _PERIOD_NS = 30 * _NS
 _SLOTS = 2
+_SHORTEST_S = 1.0
+"""A shorter period is none: its count would be that of thousands of vehicles in a cycle. [s]"""
 _MOST_CYCLES = 20
 """After a longer silence the cycles between are not made up."""
 
@@ -147,7 +149,7 @@ def _due(state: CycleState, now_ns: int, grace_s: float) -> bool:
 def _filled(state: CycleState, samples: VdsColumns, layout: Layout) -> CycleState:
     envelope = samples.envelope
     slot = -((state.end_ns - envelope.time_ns) // _PERIOD_NS)
-    use = (slot >= 0) & (slot < _SLOTS) & ~samples.fault & (samples.period_s > 0)
+    use = (slot >= 0) & (slot < _SLOTS) & ~samples.fault & (samples.period_s >= _SHORTEST_S)
     if not use.any():
         return state
     place_of = np.empty(len(layout), dtype=np.int64)

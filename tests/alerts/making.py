@@ -91,7 +91,15 @@ def two_districts(**changes: Any) -> Catalogue:
             name=Name(f"관측소 {place}", f"Station {place}"),
             ground_elevation_m=0.0,
         )
-        for place, away_m in ((0, 100.0), (4, 100.0), (5, 9_000.0), (11, 100.0))
+        for place, away_m in (
+            (0, 100.0),
+            (1, 9_000.0),
+            (2, 9_000.0),
+            (3, 9_000.0),
+            (4, 100.0),
+            (5, 9_000.0),
+            (11, 100.0),
+        )
     )
     villages = (
         Village(id="V1", district=WESTERN, name=Name("솔마을", "Pine"), position=spot(8_000, 2_200), population=120),
