@@ -31,7 +31,7 @@ def run(stations: tuple[int, ...] = (3_750, 7_500, 15_000)) -> dict[str, object]
 
 
 def _measure(n_station: int) -> dict[str, float]:
-    layout, links = _road(n_station)
+    layout, links = road(n_station)
     rules = load_group(HealthThresholds, "traffic_health")
     fill = load_group(SubstituteThresholds, "traffic_substitute")
     grade = load_group(StateThresholds, "traffic_state")
@@ -76,7 +76,8 @@ def _measure(n_station: int) -> dict[str, float]:
     }
 
 
-def _road(n_station: int) -> tuple[Layout, LinkTable]:
+def road(n_station: int) -> tuple[Layout, LinkTable]:
+    """Return stations of four lanes on corridors of a hundred, and a link for each."""
     n_corridor = -(-n_station // _PER_CORRIDOR)
     corridor = np.repeat(np.arange(n_corridor), _PER_CORRIDOR)[:n_station]
     chainage_m = np.tile(np.arange(_PER_CORRIDOR) * _SPACING_M, n_corridor)[:n_station]

@@ -50,6 +50,7 @@ BENCHMARKS = {
         "ways of all signs to all destinations, and detours, region and national", {"sizes": ("region",)}
     ),
     "first_light": Benchmark("the embedded system from start to page"),
+    "traffic_cycle": Benchmark("one cycle of the whole traffic engine, part by part", {}),
     "traffic_state": Benchmark("detector health, substitution, state, links and cost of one cycle", {}),
     "detector_faults": Benchmark("faults put into field data: found how soon, false flags, what stands in"),
     "world": Benchmark("the simulators at both scales"),
