@@ -8,6 +8,10 @@ from collections import defaultdict
 import numpy as np
 
 from benchmarks.traffic_state import road
+from engine.traffic.ahead.learn import RoadState, learn_road
+from engine.traffic.ahead.road import Road
+from engine.traffic.ahead.run import FIELD_EVERY_S, fields_ahead
+from engine.traffic.ahead.thresholds import AheadThresholds
 from engine.traffic.frame import Frame, station_frame
 from engine.traffic.fronts.extent import queue_extents
 from engine.traffic.fronts.fronts import FrontState, follow_fronts
@@ -21,13 +25,11 @@ from engine.traffic.incidents.thresholds import IncidentThresholds
 from engine.traffic.smoothing import SmoothingParameters, live_field, live_kernel
 from engine.traffic.state import StateThresholds, initial_status, traffic_state
 from engine.traffic.travel_time import (
-    HORIZON_STEP_S,
     Cells,
     TravelTimeThresholds,
     driven_s,
     filled,
     instantaneous_s,
-    predicted_fields,
 )
 from ingest.thresholds import load_group, load_thresholds
 
@@ -59,6 +61,8 @@ def _measure(n_station: int) -> dict[str, float]:
     incidents = IncidentState.initial(scales, _LANES)
     kernel = live_kernel(layout, numbers.cell_m.value, 30.0, wave)
     cells = Cells.of(layout, kernel.corridor, kernel.chainage_m)
+    ahead, road_ahead = load_group(AheadThresholds, "traffic_ahead"), Road.of(layout, cells)
+    learnt_road = RoadState.initial(layout, road_ahead, ahead)
     ring = np.full((len(kernel.free), n_station), np.nan)
     rng = np.random.default_rng(0)
     spent: dict[str, list[float]] = defaultdict(list)
@@ -81,7 +85,8 @@ def _measure(n_station: int) -> dict[str, float]:
         field = filled(live_field(ring, kernel, wave), free, numbers)
         watch.lap("speed_field_ms")
         instantaneous_s(field, cells)
-        driven_s(predicted_fields(field, field, free, extents, cells, layout, numbers), HORIZON_STEP_S, cells)
+        learnt_road = learn_road(learnt_road, sums, field, road_ahead, layout, ahead)
+        driven_s(fields_ahead(learnt_road, field, road_ahead, layout, ahead), FIELD_EVERY_S, road_ahead.cells)
         watch.lap("travel_times_ms")
     found = {part: round(float(np.median(times)), 2) for part, times in spent.items()}
     whole_ms = np.sum([spent[part] for part in spent], axis=0)

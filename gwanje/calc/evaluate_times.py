@@ -88,7 +88,7 @@ def phases(needed_s: Floats, period_s: float) -> dict[str, NDArray[np.bool_]]:
     half = max(1, round(_TREND_S / period_s / 2.0))
     before, after = np.full(len(needed_s), np.nan), np.full(len(needed_s), np.nan)
     before[half:], after[:-half] = needed_s[:-half], needed_s[half:]
-    trend = (after - before) / needed_s
+    trend = np.divide(after - before, needed_s, out=np.full(len(needed_s), np.nan), where=needed_s > 0)
     known = ~np.isnan(needed_s)
     quickest = float(np.nanmin(needed_s)) if known.any() else np.nan
     queued = known & (needed_s > _CONGESTED * quickest)

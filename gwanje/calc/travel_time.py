@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.traffic.fronts.extent import queue_extents
-from engine.traffic.fronts.fronts import FrontState, follow_fronts
-from engine.traffic.fronts.thresholds import FrontThresholds
+from engine.traffic.ahead.learn import RoadState, learn_road
+from engine.traffic.ahead.road import Road
+from engine.traffic.ahead.run import FIELD_EVERY_S, fields_ahead
+from engine.traffic.ahead.thresholds import AheadThresholds
 from engine.traffic.smoothing import SmoothingParameters, live_field, live_kernel
 from engine.traffic.travel_time import (
-    HORIZON_STEP_S,
     Cells,
     Spread,
     TravelTimeThresholds,
+    doubt,
     driven_s,
     filled,
     instantaneous_s,
     learn_spread,
-    predicted_fields,
 )
 from gwanje.calc.arrays import Corridor, add_direction, corridor_of, read_array
 from gwanje.calc.evaluate_times import evaluation
@@ -34,7 +34,6 @@ from ingest.thresholds import load_group
 
 Floats = NDArray[np.float64]
 
-_MEAN_PERIODS = 10
 _FEW_REALISED = 5
 HEADER = ("time_s", "instantaneous_min", "predicted_min", "p10_min", "p90_min")
 
@@ -88,34 +87,34 @@ def post(corridor: Corridor) -> Iterator[tuple[Posted, Cells]]:
     """
     numbers = load_group(TravelTimeThresholds, "traffic_travel_time")
     smoothing = load_group(SmoothingParameters, "traffic_smoothing")
-    fronts = load_group(FrontThresholds, "traffic_fronts")
+    ahead = load_group(AheadThresholds, "traffic_ahead")
     layout, period_s = corridor.layout, corridor.series.period_s
     kernel = live_kernel(layout, numbers.cell_m.value, period_s, smoothing)
     cells = Cells.of(layout, kernel.corridor, kernel.chainage_m)
+    road = Road.of(layout, cells)
     ring = np.full((len(kernel.free), len(layout)), np.nan)
-    state, spread = FrontState.initial(layout), Spread.initial(1, numbers)
+    state, spread = RoadState.initial(layout, road, ahead), Spread.initial(1)
     history: list[Floats] = []
-    waiting: list[tuple[int, float]] = []
+    waiting: list[tuple[int, Floats, Floats]] = []
     for turn, frame in enumerate(station_frames(corridor)):
-        state = follow_fronts(state, frame, layout, fronts)
         ring = np.concatenate((frame.speed_kmh[None], ring[:-1]))
-        free = state.free_speed_kmh[cells.station]
-        now = filled(live_field(ring, kernel, smoothing), free, numbers)
+        now = filled(live_field(ring, kernel, smoothing), layout.speed_limit_kmh[cells.station], numbers)
+        state = learn_road(state, frame, now, road, layout, ahead)
         history.append(now)
-        newest = np.array(history[-_MEAN_PERIODS:])
-        mean = len(newest) / (1.0 / newest).sum(axis=0)
-        extents = queue_extents(state, layout, fronts)
-        fields = predicted_fields(now, mean, free, extents, cells, layout, numbers)
-        at_once, predicted = instantaneous_s(now, cells), driven_s(fields, HORIZON_STEP_S, cells)
-        waiting.append((turn, float(predicted[0])))
+        fields = fields_ahead(state, now, road, layout, ahead)
+        at_once, predicted = instantaneous_s(now, cells), driven_s(fields, FIELD_EVERY_S, road.cells)
+        free = instantaneous_s(state.free_kmh, road.cells)
+        doubts = doubt(predicted, at_once, free, numbers)
+        waiting.append((turn, predicted, doubts))
         spread, waiting = _arrived(spread, waiting, history, period_s, cells, numbers)
+        low, high = spread.around(predicted, doubts)
         yield (
             Posted(
                 time_s=float(corridor.time_s[turn]),
                 instantaneous_s=float(at_once[0]),
                 predicted_s=float(predicted[0]),
-                p10_s=float(predicted[0] * np.exp(spread.low[0])),
-                p90_s=float(predicted[0] * np.exp(spread.high[0])),
+                p10_s=float(low[0]),
+                p90_s=float(high[0]),
                 field_kmh=now,
             ),
             cells,
@@ -124,24 +123,24 @@ def post(corridor: Corridor) -> Iterator[tuple[Posted, Cells]]:
 
 def _arrived(
     spread: Spread,
-    waiting: list[tuple[int, float]],
+    waiting: list[tuple[int, Floats, Floats]],
     history: list[Floats],
     period_s: float,
     cells: Cells,
     numbers: TravelTimeThresholds,
-) -> tuple[Spread, list[tuple[int, float]]]:
+) -> tuple[Spread, list[tuple[int, Floats, Floats]]]:
     """Learn from the departures whose vehicles have arrived, at most a few a period."""
     now = len(history) - 1
     learnt = 0
     while waiting and learnt < _FEW_REALISED:
-        turn, predicted = waiting[0]
+        turn, predicted, doubts = waiting[0]
         # Whoever needs longer than has passed since has not arrived: asked again next period.
-        if (now - turn) * period_s < 0.5 * predicted:
+        if (now - turn) * period_s < 0.5 * predicted[0]:
             break
         realised = driven_s(np.array(history[turn:]), period_s, cells)
         if realised[0] > (now - turn) * period_s:
             break
-        spread = learn_spread(spread, np.array([predicted]), realised, numbers)
+        spread = learn_spread(spread, predicted, doubts, realised, numbers)
         waiting = waiting[1:]
         learnt += 1
     return spread, waiting
