@@ -11,6 +11,8 @@ from engine.thresholds import Sourced
 
 Floats = NDArray[np.float64]
 
+_LEAST_H = 1e-9
+"""Less time than this is none: a speed from it would be beyond every curve. [veh h]"""
 CURVE_KMH = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120)
 """Speeds at which the emission curves have a value."""
 
@@ -111,7 +113,10 @@ def co2_kg(distance_veh_km: Floats, time_veh_h: Floats, heavy_share: Floats, thr
     heavy = np.array([getattr(thresholds, f"heavy_{speed:03d}_g_km").value for speed in CURVE_KMH])
     known = ~np.isnan(distance_veh_km) & ~np.isnan(time_veh_h)
     speed = np.divide(
-        distance_veh_km, time_veh_h, out=np.full(distance_veh_km.shape, curve[-1]), where=known & (time_veh_h > 0)
+        distance_veh_km,
+        time_veh_h,
+        out=np.full(distance_veh_km.shape, curve[-1]),
+        where=known & (time_veh_h > _LEAST_H),
     )
     rate = (1.0 - heavy_share) * np.interp(speed, curve, light) + heavy_share * np.interp(speed, curve, heavy)
     driven_km = np.where(speed < curve[0], time_veh_h * curve[0], distance_veh_km)
