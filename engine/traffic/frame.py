@@ -74,7 +74,8 @@ class StationFrame:
     flow_veh_h_lane, density_veh_km_lane : ndarray, float64
         Per lane that reported. NaN when none did. [veh/h/lane], [veh/km/lane]
     speed_kmh : ndarray, float64
-        Flow over density, which is the flow-weighted harmonic mean of the lanes. NaN when nothing moved. [km/h]
+        Flow over density, which is the flow-weighted harmonic mean of the lanes; where lanes measured speeds and no
+        counts, their plain harmonic mean. NaN when nothing moved. [km/h]
     occupancy_pct : ndarray, float64
         Mean of the lanes. NaN when none reported. [%]
     substituted : ndarray, bool
@@ -120,7 +121,7 @@ def station_frame(frame: Frame, effective_length_m: float, standing_occupancy_pc
     )
     used = (~np.isnan(frame.volume)).sum(axis=1)
     lanes = np.maximum(used, 1)
-    speed = np.divide(flow, density, out=np.full(n_station, np.nan), where=density > _EMPTY_VEH_KM)
+    speed = np.divide(flow, density, out=_speeds_alone(frame), where=density > _EMPTY_VEH_KM)
     return StationFrame(
         time_ns=frame.time_ns,
         period_s=frame.period_s,
@@ -131,3 +132,11 @@ def station_frame(frame: Frame, effective_length_m: float, standing_occupancy_pc
         occupancy_pct=occupancy,
         substituted=np.zeros(n_station, dtype=bool),
     )
+
+
+def _speeds_alone(frame: Frame) -> Floats:
+    """Return the harmonic mean of the lanes where a station measures no counts; NaN elsewhere."""
+    moving = frame.speed_kmh > 0
+    count = np.where(np.isnan(frame.volume).all(axis=1), moving.sum(axis=1), 0)
+    pace = np.divide(1.0, frame.speed_kmh, out=np.zeros(frame.speed_kmh.shape), where=moving).sum(axis=1)
+    return np.asarray(np.divide(count, pace, out=np.full(len(count), np.nan), where=count > 0))

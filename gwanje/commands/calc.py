@@ -10,6 +10,7 @@ CALCULATIONS: dict[str, str] = {
     "detours": "which signs should send whom round a closure or a loss of capacity, and why not",
     "health": "which lanes of a detector array cannot be believed, why and since when",
     "incidents": "alarms on a detector array, as a live system would have raised them",
+    "predict": "speed and flow of every station in 15, 30 and 60 minutes",
     "queues": "heads, tails, growth and predicted tails of queues in a detector array",
     "state": "flow, speed, density, level of service, status and delay of every station and period",
     "travel-time": "times through a corridor, instantaneous and predicted, with percentiles",
