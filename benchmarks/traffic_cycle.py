@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 
 from benchmarks.traffic_state import road
-from engine.traffic.ahead.learn import RoadState, learn_road
+from engine.traffic.ahead.learn import RoadState, learn_road, speeds_of_stations
 from engine.traffic.ahead.road import Road
 from engine.traffic.ahead.run import FIELD_EVERY_S, fields_ahead
 from engine.traffic.ahead.thresholds import AheadThresholds
@@ -80,7 +80,8 @@ def _measure(n_station: int) -> dict[str, float]:
         watch.lap("queues_ms")
         incidents, _ = detect_incidents(incidents, frame, health.excluded, scales, alarm)
         watch.lap("incidents_ms")
-        ring = np.concatenate((sums.speed_kmh[None], ring[:-1]))
+        speed = speeds_of_stations(sums, learnt_road.free_kmh[road_ahead.under])
+        ring = np.concatenate((speed[None], ring[:-1]))
         free = fronts.free_speed_kmh[cells.station]
         field = filled(live_field(ring, kernel, wave), free, numbers)
         watch.lap("speed_field_ms")

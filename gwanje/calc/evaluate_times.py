@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.traffic.ahead.learn import speeds_of_stations
 from engine.traffic.smoothing import SmoothingParameters, smooth
 from engine.traffic.travel_time import Cells, driven_s
 from gwanje.calc.arrays import Corridor
+from gwanje.calc.queues import station_frames
 from ingest.thresholds import load_group
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ Floats = NDArray[np.float64]
 _TREND_S = 600.0
 _CHANGING = 0.03
 """Share by which the realised time has to change over ten minutes to be growing or dissolving; own construction."""
+_FREE_PCT = 85.0
 _CONGESTED = 1.1
 """Times the quickest realised time; own construction."""
 _PHASES = ("growing", "dissolving", "steady", "free", "all")
@@ -67,10 +70,10 @@ def realised(corridor: Corridor, cells: Cells) -> Floats:
     """
     parameters = load_group(SmoothingParameters, "traffic_smoothing")
     series, layout = corridor.series, corridor.layout
-    counts = np.where(series.speed_kmh > 0, np.nan_to_num(series.volume, nan=1.0), 0.0)
-    pace = np.divide(counts, series.speed_kmh, out=np.zeros_like(counts), where=counts > 0).sum(axis=2)
-    total = counts.sum(axis=2)
-    station = np.divide(total, pace, out=np.full(total.shape, np.nan), where=pace > 0)
+    frames = list(station_frames(corridor))
+    measured = np.array([frame.speed_kmh for frame in frames])
+    free = np.full(len(layout), float(np.nanpercentile(measured, _FREE_PCT)) if np.isfinite(measured).any() else np.nan)
+    station = np.array([speeds_of_stations(frame, free) for frame in frames])
     field = smooth(station[..., None], corridor.time_s, layout, parameters)[..., 0]
     along = np.array([np.interp(cells.chainage_m, layout.chainage_m, row) for row in field])
     along = np.maximum(along, 4.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.traffic.ahead.learn import RoadState, learn_road
+from engine.traffic.ahead.learn import RoadState, learn_road, speeds_of_stations
 from engine.traffic.ahead.road import Road
 from engine.traffic.ahead.run import FIELD_EVERY_S, fields_ahead
 from engine.traffic.ahead.thresholds import AheadThresholds
@@ -97,7 +97,8 @@ def post(corridor: Corridor) -> Iterator[tuple[Posted, Cells]]:
     history: list[Floats] = []
     waiting: list[tuple[int, Floats, Floats]] = []
     for turn, frame in enumerate(station_frames(corridor)):
-        ring = np.concatenate((frame.speed_kmh[None], ring[:-1]))
+        speed = speeds_of_stations(frame, state.free_kmh[road.under])
+        ring = np.concatenate((speed[None], ring[:-1]))
         now = filled(live_field(ring, kernel, smoothing), layout.speed_limit_kmh[cells.station], numbers)
         state = learn_road(state, frame, now, road, layout, ahead)
         history.append(now)

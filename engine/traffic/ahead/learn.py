@@ -114,7 +114,7 @@ def learn_road(
     density = _follow(state.density_veh_km, density_now, measured, fresh, elapsed_s, thresholds.smoothing_s.value)
     discharge = _follow(state.discharge_veh_h, flow_now, measured, fresh, elapsed_s, thresholds.discharge_s.value)
     speed = road.coarse(field_kmh)
-    free, count = _free_speed(state, speed, thresholds)
+    free, count = _free_speed(state, speed, road.at_cells(filled_stations(density / lanes, layout)), thresholds)
     new = RoadState(
         time_ns=frame.time_ns,
         flow_veh_h=flow,
@@ -132,6 +132,25 @@ def learn_road(
     queued = (speed < thresholds.queued_ratio.value * free) & ~np.isnan(seen)
     step = np.where(queued, np.nan_to_num(seen) - state.jam_veh_km_lane, 0.0) / thresholds.jam_density_memory.value
     return _with_jam(new, state.jam_veh_km_lane + step)
+
+
+def speeds_of_stations(frame: StationFrame, free_kmh: Floats) -> Floats:
+    """Return the speeds of stations for a speed field.
+
+    Parameters
+    ----------
+    frame : StationFrame
+    free_kmh : ndarray, shape (n_station,), float64
+        Free speed at each station. [km/h]
+
+    Returns
+    -------
+    ndarray, shape (n_station,), float64
+        As measured; free where the station counted nothing and nothing stood on it, so that a queue does not spread
+        in the field over the empty road behind it. NaN = not measured. [km/h]
+    """
+    empty = np.isnan(frame.speed_kmh) & (frame.flow_veh_h_lane == 0) & (frame.density_veh_km_lane == 0)
+    return np.where(empty, free_kmh, frame.speed_kmh)
 
 
 def flow_at_cells(state: RoadState, road: Road, layout: Layout) -> Floats:
@@ -162,8 +181,13 @@ def _follow(
     return np.where(began, new, np.where(measured | fresh, moved, np.nan))
 
 
-def _free_speed(state: RoadState, speed_kmh: Floats, thresholds: AheadThresholds) -> tuple[Floats, Floats]:
-    free = speed_kmh > thresholds.free_ratio.value * state.free_kmh
+def _free_speed(
+    state: RoadState, speed_kmh: Floats, density_veh_km_lane: Floats, thresholds: AheadThresholds
+) -> tuple[Floats, Floats]:
+    """Follow the speed of periods that are free: by their speed, or because so few vehicles hinder nobody."""
+    free = (speed_kmh > thresholds.free_ratio.value * state.free_kmh) | (
+        density_veh_km_lane < thresholds.free_density_veh_km_lane.value
+    )
     count = np.minimum(state.free_count + free, thresholds.free_speed_memory.value)
     step = np.where(free, speed_kmh - state.free_kmh, 0.0) / np.maximum(count, 10.0)
     return state.free_kmh + step, count

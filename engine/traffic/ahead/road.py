@@ -37,6 +37,8 @@ class Road:
         Share of the gap that begins at a station which lies in a cell.
     last : ndarray, shape (n_corridor,), int64
         Last cell of each corridor.
+    under : ndarray, shape (n_station,), int64
+        Cell under each station.
     """
 
     cells: Cells
@@ -47,6 +49,7 @@ class Road:
     share: Floats
     spread: csr_array
     last: Ints
+    under: Ints
 
     @classmethod
     def of(cls, layout: Layout, field_cells: Cells) -> Road:
@@ -74,7 +77,9 @@ class Road:
         nearest = np.where(share > 0.5, after, before)
         cells = Cells(own.astype(np.int64), middle_m, length_m, nearest.astype(np.int64), starts)
         spread = _overlap(layout, own, begin_m, begin_m + length_m)
-        return cls(cells, group, field_cells.length_m, before, after, np.clip(share, 0.0, 1.0), spread, starts[1:] - 1)
+        under = _cell_under(layout, own, begin_m, starts)
+        share = np.clip(share, 0.0, 1.0)
+        return cls(cells, group, field_cells.length_m, before, after, share, spread, starts[1:] - 1, under)
 
     def coarse(self, field_kmh: Floats) -> Floats:
         """Return a speed field (n_field_cell,), without gaps, on the model's cells: length over time [km/h]."""
@@ -123,6 +128,17 @@ def _station_before(layout: Layout, corridor: Ints, middle_m: Floats) -> Ints:
     stations = number * span + (layout.chainage_m - low)
     found = np.searchsorted(stations, corridor * span + (middle_m - low), side="right") - 1
     return np.clip(found, layout.starts[corridor], layout.starts[corridor + 1] - 1).astype(np.int64)
+
+
+def _cell_under(layout: Layout, corridor: Ints, begin_m: Floats, starts: Ints) -> Ints:
+    if not len(layout):
+        return np.zeros(0, dtype=np.int64)
+    low = float(layout.chainage_m.min())
+    span = float(layout.chainage_m.max()) - low + 1.0
+    number = np.repeat(np.arange(len(layout.starts) - 1), np.diff(layout.starts))
+    cells = corridor * span + (begin_m - low)
+    found = np.searchsorted(cells, number * span + (layout.chainage_m - low), side="right") - 1
+    return np.clip(found, starts[number], starts[number + 1] - 1).astype(np.int64)
 
 
 def _overlap(layout: Layout, corridor: Ints, begin_m: Floats, end_m: Floats) -> csr_array:

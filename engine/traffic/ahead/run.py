@@ -164,8 +164,12 @@ def _start(
     free = np.minimum(state.free_kmh, length_km / step_h)
     jam = _jam_density(state, now, road, layout, thresholds) * lanes
     entering, leaving = _ramps(state, flow, road)
-    ends = _ends(state, now < thresholds.queued_ratio.value * free, lanes, road, layout, thresholds)
-    density = np.clip(flow / now, _EMPTY_VEH_KM, _FULL * jam)
+    queued = now < thresholds.queued_ratio.value * free
+    ends = _ends(state, queued, lanes, road, layout, thresholds)
+    # Where hardly anything moves flow over speed says nothing: the congested branch does.
+    standing = queued & (flow < thresholds.least_flow_veh_h_lane.value * lanes)
+    density = np.where(standing, jam / (1.0 + now / wave), flow / now)
+    density = np.clip(density, _EMPTY_VEH_KM, _FULL * jam)
     return _Model(density, free, wave, jam, entering, leaving, flow, ends, length_km, step_h, road), known
 
 

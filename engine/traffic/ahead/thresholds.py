@@ -24,6 +24,7 @@ class AheadThresholds:
     jam_density_slack: Sourced
     free_speed_memory: Sourced
     free_ratio: Sourced
+    free_density_veh_km_lane: Sourced
     queued_ratio: Sourced
     slow_ratio: Sourced
     mismatch_s: Sourced
