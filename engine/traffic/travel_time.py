@@ -23,6 +23,7 @@ class TravelTimeThresholds:
 
     cell_m: Sourced
     slowest_kmh: Sourced
+    steady_s: Sourced
     spread_memory: Sourced
     spread_least: Sourced
     spread_delay: Sourced
@@ -140,6 +141,37 @@ def driven_s(fields_kmh: Floats, step_s: float, cells: Cells) -> Floats:
         field = np.minimum((spent[on] / step_s).astype(np.int64), last)
         spent[on] += cells.length_m[cell] / (fields_kmh[field, cell] / _KMH_PER_M_S)
     return spent
+
+
+def steadied(
+    before: Floats, predicted_s: Floats, at_once_s: Floats, elapsed_s: float, thresholds: TravelTimeThresholds
+) -> tuple[Floats, Floats]:
+    """Smooth how much longer than at once it is predicted to take, so that what is posted does not jump.
+
+    Parameters
+    ----------
+    before : ndarray, shape (n_corridor,), float64
+        The logarithm as it was; NaN at first.
+    predicted_s, at_once_s : ndarray, shape (n_corridor,), float64
+        [s]
+    elapsed_s : float
+        Since then. [s]
+    thresholds : TravelTimeThresholds
+
+    Returns
+    -------
+    smoothed, predicted_s : ndarray, shape (n_corridor,), float64
+        The logarithm to hand in next time, and the predicted time that it makes. [s]
+
+    Source
+    ------
+    Own construction: the instantaneous time is smooth already and is not held back.
+    """
+    known = (predicted_s > 0) & (at_once_s > 0)
+    now = np.log(np.where(known, predicted_s, 1.0) / np.where(known, at_once_s, 1.0))
+    weight = -np.expm1(-elapsed_s / thresholds.steady_s.value)
+    smoothed = np.where(np.isnan(before), now, before + weight * (now - before))
+    return smoothed, np.where(known, at_once_s * np.exp(smoothed), predicted_s)
 
 
 @dataclass(frozen=True)

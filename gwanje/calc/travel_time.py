@@ -26,6 +26,7 @@ from engine.traffic.travel_time import (
     filled,
     instantaneous_s,
     learn_spread,
+    steadied,
 )
 from gwanje.calc.arrays import Corridor, add_direction, corridor_of, read_array
 from gwanje.calc.evaluate_times import evaluation
@@ -94,6 +95,7 @@ def post(corridor: Corridor) -> Iterator[tuple[Posted, Cells]]:
     road = Road.of(layout, cells)
     ring = np.full((len(kernel.free), len(layout)), np.nan)
     state, spread = RoadState.initial(layout, road, ahead), Spread.initial(1)
+    longer = np.full(1, np.nan)
     history: list[Floats] = []
     waiting: list[tuple[int, Floats, Floats]] = []
     for turn, frame in enumerate(station_frames(corridor)):
@@ -104,6 +106,8 @@ def post(corridor: Corridor) -> Iterator[tuple[Posted, Cells]]:
         history.append(now)
         fields = fields_ahead(state, now, road, layout, ahead)
         at_once, predicted = instantaneous_s(now, cells), driven_s(fields, FIELD_EVERY_S, road.cells)
+        elapsed_s = corridor.time_s[turn] - corridor.time_s[max(turn - 1, 0)]
+        longer, predicted = steadied(longer, predicted, at_once, elapsed_s, numbers)
         free = instantaneous_s(state.free_kmh, road.cells)
         doubts = doubt(predicted, at_once, free, numbers)
         waiting.append((turn, predicted, doubts))

@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 
-from engine.traffic.travel_time import Cells, Spread, driven_s, instantaneous_s, learn_spread
+from engine.traffic.travel_time import Cells, Spread, driven_s, instantaneous_s, learn_spread, steadied
 from engine.traffic.travel_time import TravelTimeThresholds as Numbers
 from gwanje.calc.arrays import corridor_of, read_array
 from gwanje.calc.evaluate_times import errors, realised
@@ -128,3 +128,15 @@ def test_the_percentiles_settle_where_they_belong():
             inside.append(float(low[0]) <= float(came[0]) <= float(high[0]))
         spread = learn_spread(spread, predicted, doubts, came, numbers)
     assert np.mean(inside) == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_posted_time_does_not_jump_but_gets_there():
+    numbers = load_group(Numbers, "traffic_travel_time")
+    longer, told = steadied(np.full(1, np.nan), np.array([600.0]), np.array([600.0]), 0.0, numbers)
+    assert told[0] == pytest.approx(600.0)
+    longer, told = steadied(longer, np.array([900.0]), np.array([600.0]), 30.0, numbers)
+    assert 650.0 < told[0] < 800.0
+    for _ in range(30):
+        longer, told = steadied(longer, np.array([900.0]), np.array([600.0]), 30.0, numbers)
+    assert told[0] == pytest.approx(900.0, rel=1e-3)
+    assert steadied(longer, np.zeros(1), np.zeros(1), 30.0, numbers)[1][0] == 0.0
