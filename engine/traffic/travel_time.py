@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,33 @@ class Cells:
             edges = (layout.chainage_m[first : stop - 1] + layout.chainage_m[first + 1 : stop]) / 2.0
             station[cells] = first + np.searchsorted(edges, chainage_m[cells])
         return cls(number.astype(np.int64), chainage_m, length_m, station, starts)
+
+
+def routes_along(cells: Cells, routes: Sequence[Ints]) -> tuple[Ints, Cells]:
+    """Return routes as cells of their own, for the times along them.
+
+    Parameters
+    ----------
+    cells : Cells
+    routes : sequence of ndarray, shape (n_cell_of_route,), int64
+        Cells of each route in the order in which they are driven, of any corridors; no route is empty.
+
+    Returns
+    -------
+    index : ndarray, shape (n_cell_of_all_routes,), int64
+        Take fields of ``cells`` there: ``driven_s(fields[:, index], step_s, along)``.
+    along : Cells
+        One "corridor" a route.
+    """
+    count = np.array([len(route) for route in routes], dtype=np.int64)
+    index = np.concatenate([np.zeros(0, dtype=np.int64), *routes]).astype(np.int64)
+    return index, Cells(
+        corridor=np.repeat(np.arange(len(routes), dtype=np.int64), count),
+        chainage_m=cells.chainage_m[index],
+        length_m=cells.length_m[index],
+        station=cells.station[index],
+        starts=np.concatenate(([0], np.cumsum(count))).astype(np.int64),
+    )
 
 
 def filled(field_kmh: Floats, free_kmh: Floats, thresholds: TravelTimeThresholds) -> Floats:

@@ -8,7 +8,7 @@ import io
 import numpy as np
 import pytest
 
-from engine.traffic.travel_time import Cells, Spread, driven_s, instantaneous_s, learn_spread, steadied
+from engine.traffic.travel_time import Cells, Spread, driven_s, instantaneous_s, learn_spread, routes_along, steadied
 from engine.traffic.travel_time import TravelTimeThresholds as Numbers
 from gwanje.calc.arrays import corridor_of, read_array
 from gwanje.calc.evaluate_times import errors, realised
@@ -116,6 +116,16 @@ def test_driving_through_a_field_that_changes():
     assert instantaneous_s(fields[0], cells)[0] == pytest.approx(132.0)
     assert driven_s(fields, 60.0, cells)[0] == pytest.approx(66.0 + 132.0)
     assert driven_s(fields[:1], 60.0, cells)[0] == pytest.approx(132.0)
+
+
+def test_times_along_routes_over_several_corridors():
+    length = np.array([600.0, 700.0, 800.0])
+    cells = Cells(np.array([0, 0, 1]), np.zeros(3), length, np.zeros(3, dtype=np.int64), np.array([0, 2, 3]))
+    index, along = routes_along(cells, [np.array([0, 2]), np.array([1])])
+    fields = np.array([[60.0, 30.0, 40.0]])
+    times = instantaneous_s(fields[0, index], along)
+    np.testing.assert_allclose(times, [36.0 + 72.0, 84.0])
+    np.testing.assert_allclose(driven_s(fields[:, index], 60.0, along), times)
 
 
 def test_the_percentiles_settle_where_they_belong():
