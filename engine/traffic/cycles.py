@@ -89,23 +89,18 @@ def collect(
     ------
     Own construction.
     """
-    end_ns = state.end_ns
     frames: list[Frame] = []
-    if end_ns < 0:
+    if state.end_ns < 0:
         if not len(samples.envelope):
             return state, frames
-        end_ns = _end_of(int(samples.envelope.time_ns.max()))
-        state = replace(state, end_ns=end_ns)
-    missed = (now_ns - end_ns) // _PERIOD_NS
-    if missed > _MOST_CYCLES and not _open(state):
-        state = _moved(state, end_ns + missed * _PERIOD_NS)
-    state = _filled(state, samples, layout)
+        # A device whose clock is ahead must not open a cycle that nobody else reaches for hours.
+        state = replace(state, end_ns=_end_of(min(int(samples.envelope.time_ns.max()), now_ns)))
+    state = _filled(_caught_up(state, now_ns), samples, layout)
     while _due(state, now_ns, grace_s):
         frames.append(Frame(state.end_ns, PERIOD_S, state.volume[0], state.speed_kmh[0], state.occupancy_pct[0]))
         heard = state.time_ns[0] >= 0
-        state = _shifted(replace(state, expected=heard))
         # What came for the cycle after the next could not be held; it belongs to the one that opened now.
-        state = _filled(state, samples, layout)
+        state = _filled(_caught_up(_shifted(replace(state, expected=heard)), now_ns), samples, layout)
     return state, frames
 
 
@@ -117,9 +112,13 @@ def _open(state: CycleState) -> bool:
     return bool((state.time_ns >= 0).any())
 
 
-def _moved(state: CycleState, end_ns: int) -> CycleState:
+def _caught_up(state: CycleState, now_ns: int) -> CycleState:
+    """Return the state with the cycles of a long silence left out, once nothing is held for the open ones."""
+    missed = (now_ns - state.end_ns) // _PERIOD_NS
+    if missed <= _MOST_CYCLES or _open(state):
+        return state
     fresh = CycleState.initial(*state.volume.shape[1:])
-    return replace(fresh, end_ns=end_ns)
+    return replace(fresh, end_ns=state.end_ns + missed * _PERIOD_NS)
 
 
 def _shifted(state: CycleState) -> CycleState:
@@ -152,12 +151,10 @@ def _filled(state: CycleState, samples: VdsColumns, layout: Layout) -> CycleStat
     use = (slot >= 0) & (slot < _SLOTS) & ~samples.fault & (samples.period_s >= _SHORTEST_S)
     if not use.any():
         return state
-    place_of = np.empty(len(layout), dtype=np.int64)
-    place_of[layout.row] = np.arange(len(layout))
     which = np.flatnonzero(use)
     # Of several samples of a station in one cycle the newest counts: written last, it stays.
     which = which[np.lexsort((envelope.seq[which], envelope.time_ns[which]))]
-    slots, places = slot[which], place_of[envelope.row[which]]
+    slots, places = slot[which], layout.place[envelope.row[which]]
     newer = envelope.time_ns[which] > state.time_ns[slots, places]
     which, slots, places = which[newer], slots[newer], places[newer]
     time_ns = state.time_ns.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,13 @@ class Layout:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @cached_property
+    def place(self) -> Ints:
+        """Return the place in this layout of every row of the table, shape (n_station,); worked out once."""
+        place = np.empty(len(self.row), dtype=np.int64)
+        place[self.row] = np.arange(len(self.row))
+        return place
 
     @classmethod
     def of(cls, stations: StationTable) -> Layout:

@@ -32,7 +32,7 @@ class Tails(NamedTuple):
         tuple of ReceiptLine
             Empty where no queue is known there or its tail is not seen.
         """
-        place = int(np.flatnonzero(self.layout.row == row)[0])
+        place = int(self.layout.place[row])
         over = np.flatnonzero((self.extents.first <= place) & (self.extents.last >= place))
         if not len(over) or np.isnan(self.extents.growth_kmh[over[0]]):
             return ()

@@ -24,7 +24,7 @@ _NS = 1_000_000_000
 
 
 class Sign(NamedTuple):
-    """One sign of an incident at the moment of its wording, as held against what was usual; for the receipt."""
+    """What raised the alarm, on the stretch that raised it, as held against what was usual; for the receipt."""
 
     balance_sigmas: float
     balance_ratio: float
@@ -62,7 +62,7 @@ class Change(enum.StrEnum):
 
     OPENED = "opened"
     UPDATED = "updated"
-    """Moved, or its lanes got known."""
+    """Its lanes got known."""
     CLOSED = "closed"
 
 
@@ -147,11 +147,13 @@ def detect_incidents(
     lanes, emptied = take_lanes(state.lanes, np.where(faulty, np.nan, frame.volume), quiet, frame.period_s, thresholds)
     own = _added(state.evidence, signs.score, thresholds)
     evidence = own.copy()
+    shown = _Shown.of(signs, scales.fine)
     holding = (signs.score > 0.0) | (fine.obstruction.periods > 0)
     coarse, coarse_own = [], []
     for scale, before, sum_before in zip(scales.coarse, state.coarse, state.coarse_evidence, strict=True):
         learnt, wider = _coarse(before, frame, faulty, scale, thresholds)
         added = _added(sum_before, wider.score, thresholds)
+        shown = shown.where_more(_Shown.of(wider, scale.layout), scale.home, added, evidence)
         np.maximum.at(evidence, scale.home, added)
         holding[scale.home] |= (wider.score > 0.0) | (learnt.obstruction.periods > 0)
         coarse.append(learnt)
@@ -160,7 +162,7 @@ def detect_incidents(
     kept, news = _carry(state.incidents, evidence, since_ns, holding, emptied, frame.time_ns, scales.fine, thresholds)
     opened = state.opened
     for place in _peaks(evidence, kept, scales.fine, thresholds):
-        incident = _open(opened, place, evidence, since_ns, signs, emptied, frame, scales.fine)
+        incident = _open(opened, place, evidence, since_ns, signs, shown, emptied, frame, scales.fine)
         kept.append(incident)
         news.append(News(Change.OPENED, incident))
         opened += 1
@@ -202,6 +204,7 @@ def _open(
     evidence: Floats,
     since_ns: Ints,
     signs: Signs,
+    shown: _Shown,
     emptied: Bools,
     frame: Frame,
     layout: Layout,
@@ -220,15 +223,39 @@ def _open(
         grew_ns=frame.time_ns,
         evidence=float(evidence[place]),
         lanes=_lanes(emptied[last]),
-        sign=Sign(
-            balance_sigmas=_finite(signs.balance.score[place]),
-            balance_ratio=_finite(signs.balance.ratio[place]),
-            discharge_sigmas=_finite(signs.discharge.score[last]),
-            discharge_drop=_finite(signs.discharge.drop[last]),
-            upstream_free_ratio=_finite(signs.slowing.free_ratio[place]),
-            downstream_free_ratio=_finite(signs.slowing.free_ratio[last]),
-        ),
+        sign=Sign(*(_finite(value) for value in shown.values[:, place])),
     )
+
+
+class _Shown(NamedTuple):
+    """The numbers of `Sign` of every stretch, shape (6, n_station), in the order of its fields."""
+
+    values: Floats
+
+    @classmethod
+    def of(cls, signs: Signs, layout: Layout) -> _Shown:
+        ahead = np.where(layout.down != NONE, layout.down, np.arange(len(layout)))
+        discharge, free = signs.discharge, signs.slowing.free_ratio
+        return cls(
+            np.stack(
+                (
+                    signs.balance.score,
+                    signs.balance.ratio,
+                    discharge.score[ahead],
+                    discharge.drop[ahead],
+                    free,
+                    free[ahead],
+                )
+            )
+        )
+
+    def where_more(self, wider: _Shown, home: Ints, added: Floats, evidence: Floats) -> _Shown:
+        """Return the numbers with those of a coarse stretch where it has more evidence than any so far."""
+        values = self.values.copy()
+        more = np.flatnonzero(added > evidence[home])
+        more = more[np.argsort(added[more], kind="stable")]
+        values[:, home[more]] = wider.values[:, more]
+        return _Shown(values)
 
 
 def _finite(value: float) -> float:

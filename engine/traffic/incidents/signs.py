@@ -20,9 +20,8 @@ from engine.traffic.layout import NONE, Layout
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-_SUSPICIOUS_BALANCE = 2.5
-_SUSPICIOUS_SLOWING = 3.0
-_SUSPICION_PERIODS = 4
+_SUSPICIOUS_BALANCE, _SUSPICIOUS_SLOWING, _SUSPICION_PERIODS = 2.5, 3.0, 4
+"""Standard errors from which on, and periods for which, a place is not taken for usual; own construction."""
 _MOST_BALANCE, _MOST_DROP = 12.0, 4.0
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from benchmarks.incidents import sumo
 from benchmarks.incidents.motorway import draw_motorway, draw_stops, write_motorway
-from simulators.sumo.extra import installed
 from simulators.sumo.network import read_network
+from tests.simulators.sumo.making import needs_sumo
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(not installed(), reason="the extra sumo is not installed"),
+    needs_sumo,
 ]
 
 

@@ -87,6 +87,19 @@ def test_after_hours_of_silence_the_cycles_between_are_not_made_up() -> None:
     assert not np.isnan(frames[-1].volume[2]).any()
 
 
+def test_a_silence_in_the_midst_of_a_cycle_is_not_made_up_either() -> None:
+    state, _ = collect(CycleState.initial(3, 2), samples((0, 30), (1, 60)), T0 + 20 * NS, LAYOUT, GRACE_S)
+    state, frames = collect(state, samples((0, 36_000)), T0 + 36_006 * NS, LAYOUT, GRACE_S)
+    assert [frame.time_ns for frame in frames] == [T0 + at * NS for at in (30, 60, 36_000)]
+    assert not np.isnan(frames[-1].volume[2]).any()
+
+
+def test_a_clock_that_is_ahead_holds_nobody_up() -> None:
+    state, _ = collect(CycleState.initial(3, 2), samples((0, 30), (1, 3_630)), T0 + 30 * NS, LAYOUT, GRACE_S)
+    _, frames = collect(state, NOTHING, T0 + 36 * NS, LAYOUT, GRACE_S)
+    assert [frame.time_ns for frame in frames] == [T0 + 30 * NS]
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     phase=st.lists(st.integers(0, 29), min_size=3, max_size=3),
